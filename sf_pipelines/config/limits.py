@@ -1,0 +1,36 @@
+"""Salesforce's limits as constants, each with its source in Salesforce's own documents.
+
+BULKG is the Bulk API 2.0 guide v66, RESTG the REST API guide v62. No behaviour belongs here.
+"""
+
+from __future__ import annotations
+
+BULK_BATCH_ROWS = 10_000
+"""Rows of one internal Bulk batch [D BULKG]."""
+
+BULK_JOB_MAX_BYTES_RAW = 100_000_000
+"""Raw CSV per ingest job: the documented 150 MB count the content after base64, about half as much again [D BULKG]."""
+
+BULK_FIELD_MAX_CHARACTERS = 131_072
+"""Longest value of one field in an ingest CSV [BULKG, newer table]."""
+
+COLLECTION_MAX_ROWS = 200
+"""Records in one sObject Collections request [D RESTG]."""
+
+COMPOSITE_MAX_COLLECTIONS = 5
+"""Collections (or queries) among the 25 subrequests of one Composite request [D RESTG]."""
+
+COMPOSITE_MAX_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_COLLECTIONS
+"""Records that one metered REST call can write."""
+
+QUERY_PAGE_MAX_ROWS = 2_000
+"""Largest page of a REST query [D RESTG]."""
+
+SOQL_MAX_CHARACTERS = 100_000
+"""Longest SOQL statement [D]."""
+
+REST_BODY_MAX_BYTES = 50_000_000
+"""Largest JSON body sent; the org refuses more than 52,428,800 bytes [R]."""
+
+BULK_RESULT_PAGE_ROWS = 100_000
+"""Rows asked for in one page of Bulk query results: few calls per million rows, and a page that a retry can afford."""

@@ -1,0 +1,184 @@
+"""Everything that differs between machines: environment variables to one frozen object.
+
+Reads the environment only when asked. Knows names and defaults, opens nothing and connects to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+PREFIX = "SF_PIPELINES_"
+DEFAULT_API_VERSION = "66.0"
+DEFAULT_EXTRACT_LAG_SECONDS = 300
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be read; the message names it and says what to set."""
+
+
+class Secret:
+    """A text that never shows itself: `repr`, `str` and formatting give stars; `reveal()` gives the text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class AuthFlow(StrEnum):
+    """OAuth flows by which an org can be reached."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "jwt_bearer"
+    REFRESH_TOKEN = "refresh_token"
+    PASSWORD = "password"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SalesforceSettings:
+    """How to reach and enter one org. Which of the optional parts is needed depends on the flow."""
+
+    url: str
+    flow: AuthFlow
+    client_id: str
+    client_secret: Secret | None = None
+    username: str | None = None
+    password: Secret | None = None
+    security_token: Secret | None = None
+    refresh_token: Secret | None = None
+    jwt_private_key_file: Path | None = None
+    jwt_audience: str = "https://login.salesforce.com"
+    api_version: str = DEFAULT_API_VERSION
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The environment, read once.
+
+    Attributes:
+        home: folder of the embedded parts and of spools.
+        database_url: PostgreSQL of ledger and warehouse; None means the embedded server.
+        lake: folder or URL of the Parquet lake.
+        salesforce: None means the embedded emulator.
+        extract_lag_seconds: how far behind the org's clock an extract window must end, so that
+            transactions still in flight are not missed.
+    """
+
+    home: Path
+    database_url: Secret | None
+    lake: str
+    salesforce: SalesforceSettings | None
+    extract_lag_seconds: int
+
+    def require_database_url(self) -> Secret:
+        """The database URL, or SettingsError saying how to get one."""
+        if self.database_url is None:
+            raise SettingsError(
+                f"{PREFIX}DATABASE_URL is not set: set it to a PostgreSQL URL, or start the embedded server "
+                "with 'sf-pipelines dev'."
+            )
+        return self.database_url
+
+    def require_salesforce(self) -> SalesforceSettings:
+        """The org's settings, or SettingsError saying how to get one."""
+        if self.salesforce is None:
+            raise SettingsError(
+                f"{PREFIX}SALESFORCE_URL is not set: set it to the org's My Domain URL, or start the embedded "
+                "emulator with 'sf-pipelines dev'."
+            )
+        return self.salesforce
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a value cannot be understood, or a flow lacks one of its parts.
+    """
+    values = os.environ if environment is None else environment
+    home = Path(_read(values, "HOME") or ".sf_pipelines").absolute()
+    database_url = _read(values, "DATABASE_URL")
+    return Settings(
+        home=home,
+        database_url=Secret(database_url) if database_url else None,
+        lake=_read(values, "LAKE") or str(home / "lake"),
+        salesforce=_salesforce(values) if _read(values, "SALESFORCE_URL") else None,
+        extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
+    )
+
+
+def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
+    flow_text = _read(values, "SALESFORCE_FLOW") or AuthFlow.CLIENT_CREDENTIALS.value
+    try:
+        flow = AuthFlow(flow_text)
+    except ValueError:
+        known = ", ".join(flow.value for flow in AuthFlow)
+        raise SettingsError(f"{PREFIX}SALESFORCE_FLOW is '{flow_text}': use one of {known}.") from None
+    key_file = _read(values, "SALESFORCE_JWT_PRIVATE_KEY_FILE")
+    settings = SalesforceSettings(
+        url=(_read(values, "SALESFORCE_URL") or "").rstrip("/"),
+        flow=flow,
+        client_id=_read(values, "SALESFORCE_CLIENT_ID") or "",
+        client_secret=_secret(values, "SALESFORCE_CLIENT_SECRET"),
+        username=_read(values, "SALESFORCE_USERNAME"),
+        password=_secret(values, "SALESFORCE_PASSWORD"),
+        security_token=_secret(values, "SALESFORCE_SECURITY_TOKEN"),
+        refresh_token=_secret(values, "SALESFORCE_REFRESH_TOKEN"),
+        jwt_private_key_file=Path(key_file) if key_file else None,
+        jwt_audience=_read(values, "SALESFORCE_JWT_AUDIENCE") or "https://login.salesforce.com",
+        api_version=_read(values, "SALESFORCE_API_VERSION") or DEFAULT_API_VERSION,
+    )
+    _check_flow(settings)
+    return settings
+
+
+_NEEDED_BY_FLOW: Mapping[AuthFlow, tuple[str, ...]] = {
+    AuthFlow.CLIENT_CREDENTIALS: ("client_id", "client_secret"),
+    AuthFlow.JWT_BEARER: ("client_id", "username", "jwt_private_key_file"),
+    AuthFlow.REFRESH_TOKEN: ("client_id", "refresh_token"),
+    AuthFlow.PASSWORD: ("client_id", "client_secret", "username", "password"),
+}
+
+
+def _check_flow(settings: SalesforceSettings) -> None:
+    missing = [name for name in _NEEDED_BY_FLOW[settings.flow] if not getattr(settings, name)]
+    if missing:
+        names = ", ".join(f"{PREFIX}SALESFORCE_{name.upper()}" for name in missing)
+        raise SettingsError(f"The {settings.flow.value} flow needs {names}: set it, or choose another flow.")
+
+
+def _read(values: Mapping[str, str], name: str) -> str | None:
+    return values.get(PREFIX + name) or None
+
+
+def _secret(values: Mapping[str, str], name: str) -> Secret | None:
+    text = _read(values, name)
+    return Secret(text) if text else None
+
+
+def _whole_number(values: Mapping[str, str], name: str, default: int) -> int:
+    text = _read(values, name)
+    if text is None:
+        return default
+    if not text.isdecimal():
+        raise SettingsError(f"{PREFIX}{name} is '{text}': set it to a whole number of seconds.")
+    return int(text)

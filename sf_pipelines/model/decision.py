@@ -1,0 +1,72 @@
+"""The stored answer to "which rail, and why not the others"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sf_pipelines.model.headroom import Headroom
+from sf_pipelines.model.rail import Rail
+from sf_pipelines.model.slice import Slice
+
+
+class Action(StrEnum):
+    """What to do with a slice now."""
+
+    RUN = "run"
+    DEFER = "defer"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RailCost:
+    """What moving a slice would take on one rail.
+
+    Attributes:
+        api_calls: metered HTTP requests, polls and result pages included.
+        jobs: Bulk jobs; batches: internal batches of 10,000 rows (ingest only).
+        bytes_raw: uncompressed payload in bytes.
+        seconds: expected wall time.
+    """
+
+    rail: Rail
+    api_calls: int
+    jobs: int
+    batches: int
+    bytes_raw: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """One argument of a decision, as data: a stable code, the figures, and the sentence made of them."""
+
+    code: str
+    text: str
+    figures: Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """The rail for one slice, with what it was weighed against.
+
+    Attributes:
+        rail: None when the action is not to run.
+        because: the reasons for the choice, most important first.
+        rejected: for each other rail why it lost.
+        costs: cost of every rail that could be priced.
+        defer_until: for `defer`, when to ask again.
+    """
+
+    action: Action
+    rail: Rail | None
+    because: tuple[Reason, ...]
+    rejected: Mapping[Rail, Reason]
+    costs: Mapping[Rail, RailCost]
+    slice: Slice
+    headroom: Headroom
+    decided_at: datetime
+    defer_until: datetime | None = None
+    forced: bool = False

@@ -1,0 +1,39 @@
+"""One piece of a sync that is moved by one run, measured before the rail is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """A half-open span of time, `start` included and `end` not, both aware UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slice:
+    """The work of one run as the policy sees it.
+
+    Attributes:
+        rows: records to move.
+        bytes_raw: their size as uncompressed CSV, in bytes.
+        fields_refused_by_bulk: fields that Bulk API 2.0 cannot carry (compound, base64).
+        distinct_parents: how many parent records the rows refer to, None when not counted.
+    """
+
+    sync: str
+    sobject: str
+    direction: Direction
+    operation: Operation
+    rows: int
+    bytes_raw: int
+    latency_class: LatencyClass = LatencyClass.BATCH
+    criticality: Criticality = Criticality.NORMAL
+    fields_refused_by_bulk: tuple[str, ...] = ()
+    distinct_parents: int | None = None

@@ -1,0 +1,104 @@
+"""Declared movements of records: what a user writes down, before anything about how it will travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sf_pipelines.model.rail import Criticality, LatencyClass, Operation
+
+
+class SourceKind(StrEnum):
+    """Where the rows of a load come from."""
+
+    SQL = "sql"
+    TABLE = "table"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Rows of a load: a query or a table of the warehouse, or a file.
+
+    Attributes:
+        kind: what `location` means.
+        location: SQL text, `schema.table`, or the path of a file.
+    """
+
+    kind: SourceKind
+    location: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldMapping:
+    """One Salesforce field filled from one source column.
+
+    Attributes:
+        field: API name, or a parent by its external id, `Account.External_Id__c`.
+        column: column of the source.
+        values: source value to Salesforce value; a value that is not named passes unchanged.
+    """
+
+    field: str
+    column: str
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tolerance:
+    """How many rejected rows a load may have and still be green: no more than either bound allows."""
+
+    rows: int = 0
+    share: float = 0.0
+
+    def allows(self, *, rejected: int, submitted: int) -> bool:
+        """Whether this many rejected rows of this many submitted ones are acceptable."""
+        return rejected <= max(self.rows, self.share * submitted)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadSync:
+    """A declared load from the warehouse into one sObject.
+
+    Attributes:
+        name: unique, used in the ledger and as run tag; by default `<object>_load`.
+        key: the Salesforce field that identifies a row: external id for upsert, `Id` for update and
+            delete, a natural unique column for insert. It must be one of `fields`.
+    """
+
+    name: str
+    sobject: str
+    operation: Operation
+    key: str
+    source: Source
+    fields: tuple[FieldMapping, ...]
+    tolerance: Tolerance = Tolerance()
+    latency_class: LatencyClass = LatencyClass.BATCH
+    criticality: Criticality = Criticality.NORMAL
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Salesforce fields in the declared order, the columns of every chunk."""
+        return tuple(mapping.field for mapping in self.fields)
+
+    @property
+    def key_column(self) -> str:
+        """The source column that fills the key field."""
+        return next(mapping.column for mapping in self.fields if mapping.field == self.key)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExtractSync:
+    """A declared extract of one sObject into the lake and `raw.<object>`.
+
+    Attributes:
+        fields: API names to read; empty means every field of the object that both rails can carry.
+    """
+
+    name: str
+    sobject: str
+    fields: tuple[str, ...] = ()
+    latency_class: LatencyClass = LatencyClass.BATCH
+    criticality: Criticality = Criticality.NORMAL
