@@ -9,7 +9,7 @@ BULK_BATCH_ROWS = 10_000
 """Rows of one internal Bulk batch [D BULKG]."""
 
 BULK_JOB_MAX_BYTES_RAW = 100_000_000
-"""Raw CSV per ingest job: the documented 150 MB count the content after base64, about half as much again [D BULKG]."""
+"""Raw CSV per ingest job: the documented 150 MB count content after base64, half as much again [D BULKG]."""
 
 BULK_FIELD_MAX_CHARACTERS = 131_072
 """Longest value of one field in an ingest CSV [BULKG, newer table]."""
@@ -33,4 +33,4 @@ REST_BODY_MAX_BYTES = 50_000_000
 """Largest JSON body sent; the org refuses more than 52,428,800 bytes [R]."""
 
 BULK_RESULT_PAGE_ROWS = 100_000
-"""Rows asked for in one page of Bulk query results: few calls per million rows, and a page that a retry can afford."""
+"""Rows asked for in one page of Bulk query results: few calls a million rows, yet cheap to ask for again."""

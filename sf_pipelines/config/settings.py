@@ -102,8 +102,8 @@ class Settings:
         """The org's settings, or SettingsError saying how to get one."""
         if self.salesforce is None:
             raise SettingsError(
-                f"{PREFIX}SALESFORCE_URL is not set: set it to the org's My Domain URL, or start the embedded "
-                "emulator with 'sf-pipelines dev'."
+                f"{PREFIX}SALESFORCE_URL is not set: set it to the org's My Domain URL, or start the "
+                "embedded emulator with 'sf-pipelines dev'."
             )
         return self.salesforce
 

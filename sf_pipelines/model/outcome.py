@@ -77,6 +77,7 @@ class OutcomeCounts:
         return self.failed + self.unprocessed
 
     def __add__(self, other: OutcomeCounts) -> OutcomeCounts:
+        """Counts of two chunks together."""
         errors = dict(self.errors)
         for code, count in other.errors.items():
             errors[code] = errors.get(code, 0) + count

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 
 from sf_pipelines.model.rail import Criticality, LatencyClass, Operation
@@ -43,7 +44,7 @@ class FieldMapping:
 
     field: str
     column: str
-    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Mapping[str, str] = dataclass_field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

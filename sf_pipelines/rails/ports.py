@@ -140,7 +140,7 @@ class RestPort(ABC):
 
 
 class BulkIngestPort(ABC):
-    """Records into the org by Bulk API 2.0 ingest jobs, one step per method so that each can be journalled."""
+    """Records into the org by Bulk API 2.0 ingest jobs: a method per step, so that each can be journalled."""
 
     @abstractmethod
     def create(self, sobject: str, operation: Operation, *, external_id_field: str | None = None) -> BulkJob:

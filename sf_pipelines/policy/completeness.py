@@ -1,0 +1,46 @@
+"""Whether every row is accounted for, and whether the rejected ones are few enough. Pure."""
+
+from __future__ import annotations
+
+from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
+from sf_pipelines.model.sync import Tolerance
+
+
+def load_verdict(
+    counts: OutcomeCounts, tolerance: Tolerance, *, disagreements: tuple[str, ...] = ()
+) -> Verdict:
+    """The end of a load.
+
+    Args:
+        counts: rows by outcome, counted from result rows.
+        disagreements: sentences about counters of the org, or keys, that contradict the counted rows.
+    """
+    if counts.accounted != counts.submitted or disagreements:
+        return Verdict(state=VerdictState.ROWS_UNACCOUNTED, text=_unaccounted(counts, disagreements))
+    if counts.rejected == 0:
+        text = f"All {counts.submitted:,} rows succeeded."
+        return Verdict(state=VerdictState.COMPLETE, text=text)
+    text = (
+        f"{counts.rejected:,} of {counts.submitted:,} rows did not reach the org "
+        f"({counts.failed:,} failed, {counts.unprocessed:,} unprocessed); "
+        f"the tolerance is {max(tolerance.rows, int(tolerance.share * counts.submitted)):,}."
+    )
+    if tolerance.allows(rejected=counts.rejected, submitted=counts.submitted):
+        return Verdict(state=VerdictState.REJECTS_WITHIN_TOLERANCE, text=text)
+    return Verdict(state=VerdictState.REJECTS_BEYOND_TOLERANCE, text=text)
+
+
+def extract_verdict(*, reported: int, received: int, written: int) -> Verdict:
+    """The end of an extract: what the org reported, what arrived, and what the lake holds must be equal."""
+    if reported == received == written:
+        return Verdict(state=VerdictState.COMPLETE, text=f"All {written:,} rows arrived.")
+    text = f"The org reported {reported:,} rows, {received:,} were received and {written:,} written."
+    return Verdict(state=VerdictState.ROWS_UNACCOUNTED, text=text)
+
+
+def _unaccounted(counts: OutcomeCounts, disagreements: tuple[str, ...]) -> str:
+    law = (
+        f"{counts.submitted:,} rows were submitted and {counts.accounted:,} are accounted for "
+        f"({counts.succeeded:,} succeeded, {counts.failed:,} failed, {counts.unprocessed:,} unprocessed)."
+    )
+    return " ".join((law, *disagreements))
