@@ -1,0 +1,8 @@
+"""Component types of the registry: what `type:` in a defs.yaml can name."""
+
+from __future__ import annotations
+
+from sf_pipelines.components.extract import SalesforceExtract
+from sf_pipelines.components.load import SalesforceLoad
+
+__all__ = ["SalesforceExtract", "SalesforceLoad"]

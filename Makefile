@@ -1,0 +1,36 @@
+# Everything a developer types. The first call makes .venv from the committed constraints.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo dev test check bench clean
+
+demo: $(STAMP)
+	$(BIN)/sf-pipelines demo
+
+dev: $(STAMP)
+	$(BIN)/sf-pipelines dev
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/dg check toml
+	$(BIN)/dg check yaml
+	$(BIN)/dg check defs
+
+bench: $(STAMP)
+	$(BIN)/python -m sf_pipelines_tests.bench
+
+clean:
+	rm -rf $(VENV) .sf_pipelines
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)

@@ -1,0 +1,107 @@
+"""`sf-pipelines`: the command line. Arguments in, one call down, tables or JSON out; no work of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from sf_pipelines.local.known_errors import KNOWN_ERRORS, sentence
+
+app = typer.Typer(
+    help="Move records between a warehouse and Salesforce, and account for every one of them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def main() -> None:
+    """Entry point: an error that we know becomes one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except KNOWN_ERRORS as error:
+        _err().print(f"[bold red]sf-pipelines:[/] {_plain(sentence(error))}", soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command(
+    epilog="Examples:  sf-pipelines demo  |  sf-pipelines demo --source crm/ --json",
+)
+def demo(
+    source: Annotated[
+        Path | None,
+        typer.Option(help="Folder with accounts.csv and sales_pipeline.csv; by default data made by a seed."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the nightly job and the extract back on an embedded org and database, and prove the result.
+
+    Starts from an empty sandbox each time (SF_PIPELINES_HOME, by default .sf_pipelines).
+    """
+    from sf_pipelines.local.demo import run_demo
+    from sf_pipelines.local.demo_tables import print_report
+
+    report = run_demo(source=source, tell=_teller())
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        print_report(report, Console())
+    raise typer.Exit(0 if report.is_proven else 1)
+
+
+@app.command(epilog="Example:  sf-pipelines dev --port 3000")
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI on loopback.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the embedded parts; Ctrl-C stops all that was started."""
+    from sf_pipelines.local.dev import run_dev
+
+    raise typer.Exit(run_dev(port=port, tell=_teller()))
+
+
+@app.command(epilog="Example:  sf-pipelines emulator --port 8880 --json")
+def emulator(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 takes a free one.")] = 0,
+    schema: Annotated[
+        Path | None, typer.Option(help="YAML file with custom objects and fields of your own.")
+    ] = None,
+    org: Annotated[
+        Path | None, typer.Option(help="File that keeps the org between starts; by default memory only.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the local Salesforce org by itself, and print how to reach it once it listens."""
+    from sf_pipelines.emulator.server import run_foreground
+
+    run_foreground(port, as_json=as_json, schema_path=schema, org_path=org)
+
+
+def _teller() -> Callable[[str], None]:
+    """Progress goes to standard error, so that standard output stays one document."""
+    console = _err()
+    return lambda text: console.print(f"[dim]{_plain(text)}[/]", soft_wrap=True, highlight=False)
+
+
+def _err() -> Console:
+    return Console(stderr=True)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""SalesforceLoad: one YAML block is one load, `salesforce/<object>/load`.
+
+Green means that every submitted row is accounted for and the rejected ones are within tolerance. A red
+end yields its evidence as an observation and failed checks, and no materialization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+from pydantic import ConfigDict, Field
+
+from sf_pipelines.components.launch import LaunchConfig
+from sf_pipelines.components.partitions import NIGHTS
+from sf_pipelines.components.yaml_models import (
+    CriticalityName,
+    FieldBlock,
+    LatencyName,
+    OperationName,
+    SourceBlock,
+    ToleranceBlock,
+    criticality,
+    latency,
+    to_mappings,
+)
+from sf_pipelines.ledger.queries import error_counts
+from sf_pipelines.model.outcome import VerdictState
+from sf_pipelines.model.rail import Operation
+from sf_pipelines.model.sync import LoadSync
+from sf_pipelines.present.outcomes import load_metadata
+from sf_pipelines.resources.pipelines import PipelinesResource
+from sf_pipelines.workflows.load import LoadReport, LoadRequest, run_load
+
+EVERY_ROW = "every_row_accounted_for"
+REJECTS = "rejects_within_tolerance"
+
+LoadEvent = dg.MaterializeResult | dg.AssetCheckResult | dg.AssetObservation
+
+
+class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
+    """A load from the warehouse, or a file, into one sObject."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    object: str = Field(description="API name of the sObject, e.g. Account")
+    operation: OperationName = Field(description="insert, update, upsert or delete")
+    key: str = Field(
+        description="field that identifies a row: external id for upsert, Id for update and delete"
+    )
+    source: SourceBlock
+    fields: dict[str, str | FieldBlock] = Field(
+        description="Salesforce field (or Parent.ExternalId__c) to source column, or to a block with values"
+    )
+    name: str | None = Field(None, description="name in the ledger; <object>_load by default")
+    description: str | None = None
+    after: list[str] = Field(default_factory=list, description="objects whose load comes first, e.g. parents")
+    tolerance: ToleranceBlock = ToleranceBlock()
+    latency_class: LatencyName = "batch"
+    criticality: CriticalityName = "normal"
+    owners: list[str] = Field(default_factory=list, description="e-mail addresses or team:name")
+
+    def to_sync(self) -> LoadSync:
+        """The declared load as a model noun.
+
+        Raises:
+            ValueError: the key is not among the fields.
+        """
+        if self.key not in self.fields:
+            raise ValueError(f"the key {self.key} of the {self.object} load is not among its fields: add it")
+        return LoadSync(
+            name=self.name or f"{self.object.lower()}_load",
+            sobject=self.object,
+            operation=Operation(self.operation),
+            key=self.key,
+            source=self.source.to_source(),
+            fields=to_mappings(self.fields),
+            tolerance=self.tolerance.to_tolerance(),
+            latency_class=latency(self.latency_class),
+            criticality=criticality(self.criticality),
+        )
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """One asset with its two checks."""
+        del context
+        return dg.Definitions(assets=[_asset(self.to_sync(), self)])
+
+
+def load_key(sobject: str) -> dg.AssetKey:
+    """Asset key of the load of an object."""
+    return dg.AssetKey(["salesforce", sobject.lower(), "load"])
+
+
+def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
+    key = load_key(sync.sobject)
+    spec = dg.AssetSpec(
+        key=key,
+        description=component.description or f"{sync.operation.value} of {sync.sobject} by {sync.key}.",
+        group_name="load",
+        kinds={"salesforce"},
+        owners=component.owners,
+        deps=[load_key(parent) for parent in component.after],
+        tags={"salesforce/object": sync.sobject},
+        partitions_def=NIGHTS,
+    )
+    checks = [
+        dg.AssetCheckSpec(EVERY_ROW, asset=key, description="submitted = succeeded + failed + unprocessed"),
+        dg.AssetCheckSpec(REJECTS, asset=key, description="rejected rows are no more than the tolerance"),
+    ]
+
+    @dg.multi_asset(
+        name=f"salesforce_{sync.name}",
+        specs=[spec],
+        check_specs=checks,
+        backfill_policy=dg.BackfillPolicy.multi_run(1),
+    )
+    def load(
+        context: dg.AssetExecutionContext, config: LaunchConfig, pipelines: PipelinesResource
+    ) -> Iterator[LoadEvent]:
+        request = LoadRequest(
+            sync=sync,
+            partition_key=context.partition_key,
+            dagster_run_id=context.run.run_id,
+            forced_rail=config.forced_rail,
+        )
+        with pipelines.open(tell=context.log.info) as tools:
+            report = run_load(request, tools)
+            errors = error_counts(tools.engine, report.run_id)
+        yield from load_events(key, report, load_metadata(report, errors))
+
+    return load
+
+
+def load_events(
+    key: dg.AssetKey, report: LoadReport, metadata: Mapping[str, dg.MetadataValue]
+) -> Iterator[LoadEvent]:
+    """Checks, then a materialization if green; else an observation and a failure of the run.
+
+    Raises:
+        dagster.Failure: the load is beyond tolerance or not all accounted for. Dagster must not retry
+            it: the rejected rows would be rejected again.
+    """
+    yield _every_row_check(key, report)
+    yield _rejects_check(key, report)
+    if report.verdict.state.is_green:
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+        return
+    yield dg.AssetObservation(asset_key=key, metadata=metadata, partition=None)
+    raise dg.Failure(report.verdict.text, metadata={"ledger_run": str(report.run_id)}, allow_retries=False)
+
+
+def _every_row_check(key: dg.AssetKey, report: LoadReport) -> dg.AssetCheckResult:
+    counts = report.counts
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=EVERY_ROW,
+        passed=report.verdict.state is not VerdictState.ROWS_UNACCOUNTED,
+        description=report.verdict.text,
+        metadata={"rows_submitted": counts.submitted, "rows_accounted_for": counts.accounted},
+    )
+
+
+def _rejects_check(key: dg.AssetKey, report: LoadReport) -> dg.AssetCheckResult:
+    within = report.verdict.state is VerdictState.REJECTS_WITHIN_TOLERANCE
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=REJECTS,
+        passed=report.verdict.state is VerdictState.COMPLETE,
+        severity=dg.AssetCheckSeverity.WARN if within else dg.AssetCheckSeverity.ERROR,
+        description=report.verdict.text,
+        metadata={"rows_rejected": report.counts.rejected},
+    )

@@ -1,0 +1,87 @@
+"""The YAML shape of a sync: typed blocks with descriptions, turned into model nouns.
+
+Wrong YAML is refused here with file and line by Dagster's own loader. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import dagster as dg
+from pydantic import ConfigDict, Field, model_validator
+
+from sf_pipelines.model.rail import Criticality, LatencyClass
+from sf_pipelines.model.sync import FieldMapping, Source, SourceKind, Tolerance
+
+LatencyName = Literal["interactive", "near_real_time", "batch"]
+CriticalityName = Literal["critical", "normal", "deferrable"]
+OperationName = Literal["insert", "update", "upsert", "delete"]
+
+
+class SourceBlock(dg.Model):
+    """Where rows come from: exactly one of sql, table, csv, parquet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: str | None = Field(None, description="a SELECT statement on the warehouse")
+    table: str | None = Field(None, description="a table of the warehouse, schema.table")
+    csv: str | None = Field(None, description="path of a UTF-8 CSV file with a header")
+    parquet: str | None = Field(None, description="path of a Parquet file")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SourceBlock:
+        given = [kind.value for kind in SourceKind if getattr(self, kind.value)]
+        if len(given) != 1:
+            raise ValueError(
+                f"a source names exactly one of sql, table, csv, parquet; this one names {given}"
+            )
+        return self
+
+    def to_source(self) -> Source:
+        """The model noun."""
+        kind = next(kind for kind in SourceKind if getattr(self, kind.value))
+        return Source(kind=kind, location=getattr(self, kind.value))
+
+
+class FieldBlock(dg.Model):
+    """One Salesforce field: the source column, and values to translate."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    column: str = Field(description="column of the source")
+    values: dict[str, str] = Field(
+        default_factory=dict, description="source value to Salesforce value; others pass unchanged"
+    )
+
+
+class ToleranceBlock(dg.Model):
+    """How many rejected rows are acceptable: the larger of the two bounds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: Annotated[int, Field(ge=0, description="rejected rows")] = 0
+    share: Annotated[float, Field(ge=0, le=1, description="rejected rows as a share of the submitted")] = 0.0
+
+    def to_tolerance(self) -> Tolerance:
+        """The model noun."""
+        return Tolerance(rows=self.rows, share=self.share)
+
+
+def to_mappings(fields: dict[str, str | FieldBlock]) -> tuple[FieldMapping, ...]:
+    """Field mappings of a load: a plain text is the column."""
+    return tuple(
+        FieldMapping(field=name, column=block)
+        if isinstance(block, str)
+        else FieldMapping(field=name, column=block.column, values=block.values)
+        for name, block in fields.items()
+    )
+
+
+def latency(name: LatencyName) -> LatencyClass:
+    """The model noun of a latency class."""
+    return LatencyClass(name)
+
+
+def criticality(name: CriticalityName) -> Criticality:
+    """The model noun of a criticality."""
+    return Criticality(name)

@@ -1,0 +1,45 @@
+"""The two nightly jobs, their schedules, and what all definitions share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from sf_pipelines.resources.pipelines import PipelinesResource
+
+nightly_load = dg.define_asset_job(
+    "nightly_load",
+    selection=dg.AssetSelection.groups("load"),
+    description="Every load of a night, parents before children.",
+)
+
+nightly_extract = dg.define_asset_job(
+    "nightly_extract",
+    selection=dg.AssetSelection.groups("extract"),
+    description="Every extract of a night.",
+)
+
+
+def _day_before(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The day that has just ended; the partition of the running day would be read half."""
+    day = f"{context.scheduled_execution_time - timedelta(days=1):%Y-%m-%d}"
+    return dg.RunRequest(run_key=day, partition_key=day)
+
+
+@dg.schedule(job=nightly_load, cron_schedule="0 1 * * *", execution_timezone="UTC")
+def nightly_load_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """At 01:00 UTC, the loads of the day before."""
+    return _day_before(context)
+
+
+@dg.schedule(job=nightly_extract, cron_schedule="0 3 * * *", execution_timezone="UTC")
+def nightly_extract_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """At 03:00 UTC, the rows that changed on the day before."""
+    return _day_before(context)
+
+
+@dg.definitions
+def shared() -> dg.Definitions:
+    """The resource of every asset, and an executor that starts in milliseconds instead of seconds."""
+    return dg.Definitions(resources={"pipelines": PipelinesResource()}, executor=dg.in_process_executor)

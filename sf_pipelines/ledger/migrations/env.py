@@ -1,0 +1,16 @@
+"""Alembic environment: runs on the connection that `ledger.engine.migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from sf_pipelines.ledger.tables import SCHEMA, metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table_schema=SCHEMA,
+    include_schemas=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

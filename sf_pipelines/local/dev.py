@@ -1,0 +1,35 @@
+"""`sf-pipelines dev`: the Dagster UI on the embedded parts, or on one's own where settings name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sf_pipelines.local import demo_data
+from sf_pipelines.local.demo import ACCOUNTS, OPPORTUNITIES, SEED
+from sf_pipelines.local.processes import dg_command, run_in_foreground
+from sf_pipelines.local.sandbox import PROJECT_FOLDER, Sandbox, open_sandbox
+from sf_pipelines.local.source_tables import are_filled, fill_source_tables
+from sf_pipelines.resources.pipelines import open_tools
+
+
+def run_dev(*, port: int, tell: Callable[[str], None]) -> int:
+    """Serve the UI until Ctrl-C; everything that was started stops with it.
+
+    Raises:
+        SandboxError, EmbeddedPostgresError: the embedded parts do not start.
+    """
+    with open_sandbox(fresh=False) as sandbox:
+        if sandbox.org is not None:
+            _fill_once(sandbox)
+        tell(f"Dagster UI on http://127.0.0.1:{port} - Ctrl-C stops everything.")
+        command = dg_command("dev", "--host", "127.0.0.1", "--port", str(port))
+        return run_in_foreground(command, environment=sandbox.environment, folder=PROJECT_FOLDER)
+
+
+def _fill_once(sandbox: Sandbox) -> None:
+    """Source rows to load, so that the UI has something to do before the first demo."""
+    with open_tools(sandbox.settings, tell=lambda _: None) as tools:
+        if not are_filled(tools.engine):
+            accounts = demo_data.account_rows(count=ACCOUNTS, seed=SEED)
+            opportunities = demo_data.opportunity_rows(count=OPPORTUNITIES, accounts=ACCOUNTS, seed=SEED)
+            fill_source_tables(tools.engine, accounts, opportunities)

@@ -1,0 +1,129 @@
+"""The embedded parts as one thing: PostgreSQL, the emulated org, a Dagster home, and their environment.
+
+Starts only what the settings do not name: a database URL or an org of one's own takes the place of the
+embedded part. Everything it started ends with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sf_pipelines
+from sf_pipelines.config.settings import PREFIX, Settings, load_settings
+from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.server import EmulatorCredentials, EmulatorServer
+from sf_pipelines.local.postgres import EmbeddedPostgres
+
+PROJECT_FOLDER = Path(sf_pipelines.__file__).parents[1]
+MARKER = "sandbox.lock"
+
+
+class SandboxError(Exception):
+    """The embedded parts cannot start; one sentence with the mend."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sandbox:
+    """Running parts.
+
+    Attributes:
+        settings: complete settings that name the running parts.
+        environment: for child processes, complete.
+        org: credentials of the emulator, None where an org of one's own is used.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    org: EmulatorCredentials | None
+
+
+@contextmanager
+def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Iterator[Sandbox]:
+    """Start the embedded parts that the environment does not replace, and stop them at the end.
+
+    Args:
+        fresh: begin with an empty home. Only a folder that an earlier sandbox marked as its own is emptied.
+        org_starts_at: the emulator's clock at start; None is now.
+
+    Raises:
+        SandboxError: another process holds the home, or the folder is not a sandbox.
+        EmbeddedPostgresError: the server does not start.
+    """
+    settings = load_settings()
+    with ExitStack() as stack:
+        stack.enter_context(_held(settings.home, fresh=fresh))
+        environment = dict(os.environ)
+        if settings.database_url is None:
+            postgres = stack.enter_context(EmbeddedPostgres(settings.home / "postgres"))
+            environment[f"{PREFIX}DATABASE_URL"] = postgres.url
+        org = None
+        if settings.salesforce is None:
+            server = EmulatorServer(
+                port=0,
+                clock=Clock(org_starts_at) if org_starts_at else None,
+                org_path=settings.home / "org.sqlite",
+            )
+            org = stack.enter_context(server).credentials
+            environment |= _org_environment(org)
+        environment |= _dagster_environment(settings.home, environment[f"{PREFIX}DATABASE_URL"])
+        yield Sandbox(settings=load_settings(environment), environment=environment, org=org)
+
+
+@contextmanager
+def _held(home: Path, *, fresh: bool) -> Iterator[None]:
+    """The home folder, held by this process alone, emptied when asked for."""
+    if home.exists() and any(home.iterdir()) and not (home / MARKER).exists():
+        raise SandboxError(
+            f"{home} holds files that are not ours: set {PREFIX}HOME to an empty or new folder."
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / MARKER).open("a") as marker:
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SandboxError(
+                f"Another sf-pipelines process uses {home}: stop it, or set {PREFIX}HOME to another folder."
+            ) from None
+        if fresh:
+            _empty(home)
+        yield
+
+
+def _empty(home: Path) -> None:
+    for path in home.iterdir():
+        if path.name == MARKER:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _org_environment(org: EmulatorCredentials) -> dict[str, str]:
+    return {
+        f"{PREFIX}SALESFORCE_URL": org.url,
+        f"{PREFIX}SALESFORCE_FLOW": "client_credentials",
+        f"{PREFIX}SALESFORCE_CLIENT_ID": org.client_id,
+        f"{PREFIX}SALESFORCE_CLIENT_SECRET": org.client_secret,
+        # the emulator commits a row before it answers, so nothing is in flight behind its clock
+        f"{PREFIX}EXTRACT_LAG_SECONDS": os.environ.get(f"{PREFIX}EXTRACT_LAG_SECONDS", "0"),
+    }
+
+
+def _dagster_environment(home: Path, database_url: str) -> dict[str, str]:
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(exist_ok=True)
+    shutil.copyfile(PROJECT_FOLDER / "deploy" / "dagster.yaml", dagster_home / "dagster.yaml")
+    return {
+        "DAGSTER_HOME": str(dagster_home),
+        f"{PREFIX}DAGSTER_STORAGE_URL": database_url,
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
+    }

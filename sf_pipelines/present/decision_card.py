@@ -1,0 +1,54 @@
+"""The decision card: which rail, why, and why not the others, as Markdown for the run and asset pages."""
+
+from __future__ import annotations
+
+from sf_pipelines.model.decision import Decision, RailCost
+from sf_pipelines.model.headroom import DAILY_API_REQUESTS
+
+_NAMES = {"rest": "REST", "bulk": "Bulk API 2.0", "cdc": "Change Data Capture"}
+
+
+def decision_card(decision: Decision) -> str:
+    """Markdown with the choice in its first line and one table row for each rail."""
+    chosen = _NAMES[decision.rail.value] if decision.rail else decision.action.value
+    lines = [
+        f"### {chosen}",
+        "",
+        *(f"- {reason.text}" for reason in decision.because),
+        "",
+        "| Rail | API calls | Jobs | Batches | MB | Seconds | Verdict |",
+        "|---|---:|---:|---:|---:|---:|---|",
+        *(_row(decision, rail_cost) for rail_cost in decision.costs.values()),
+        *_unpriced_rows(decision),
+    ]
+    return "\n".join(lines)
+
+
+def decision_figures(decision: Decision) -> dict[str, int | float]:
+    """Numeric metadata that the UI plots over time."""
+    figures: dict[str, int | float] = {
+        "rows_to_move": decision.slice.rows,
+        "bytes_to_move": decision.slice.bytes_raw,
+    }
+    remaining = decision.headroom.remaining(DAILY_API_REQUESTS)
+    if remaining is not None:
+        figures["api_calls_left"] = remaining
+    if decision.rail is not None:
+        figures["calls_forecast"] = decision.costs[decision.rail].api_calls
+        figures["seconds_forecast"] = decision.costs[decision.rail].seconds
+    return figures
+
+
+def _row(decision: Decision, cost: RailCost) -> str:
+    reason = decision.rejected.get(cost.rail)
+    verdict = "**chosen**" if cost.rail is decision.rail else reason.text if reason else ""
+    figures = f"{cost.api_calls:,} | {cost.jobs:,} | {cost.batches:,} | {cost.bytes_raw / 1e6:,.1f}"
+    return f"| {_NAMES[cost.rail.value]} | {figures} | {cost.seconds:,.0f} | {verdict} |"
+
+
+def _unpriced_rows(decision: Decision) -> list[str]:
+    return [
+        f"| {_NAMES[rail.value]} | - | - | - | - | - | {reason.text} |"
+        for rail, reason in decision.rejected.items()
+        if rail not in decision.costs
+    ]

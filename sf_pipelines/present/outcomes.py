@@ -1,0 +1,105 @@
+"""Reports of loads and extracts as Dagster metadata: stable keys, figures for plots, one table of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from sf_pipelines.ledger.queries import ErrorCount
+from sf_pipelines.present.decision_card import decision_card, decision_figures
+from sf_pipelines.workflows.extract import ExtractReport
+from sf_pipelines.workflows.load import LoadReport
+
+ERROR_TABLE_ROWS = 20
+"""Error codes shown; the counts beside the table are exact."""
+
+
+def load_metadata(report: LoadReport, errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
+    """What the asset page shows of a load."""
+    counts = report.counts
+    return {
+        "verdict": dg.MetadataValue.text(report.verdict.text),
+        "decision": dg.MetadataValue.md(decision_card(report.decision)),
+        "rail": dg.MetadataValue.text(report.decision.rail.value if report.decision.rail else ""),
+        "rows_submitted": dg.MetadataValue.int(counts.submitted),
+        "rows_succeeded": dg.MetadataValue.int(counts.succeeded),
+        "rows_failed": dg.MetadataValue.int(counts.failed),
+        "rows_unprocessed": dg.MetadataValue.int(counts.unprocessed),
+        "api_calls": dg.MetadataValue.int(report.api_calls),
+        "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
+        "ledger_run": dg.MetadataValue.text(str(report.run_id)),
+        **_figures(decision_figures(report.decision)),
+        **_error_table(errors),
+        **_job_links(report.job_urls),
+    }
+
+
+def extract_metadata(report: ExtractReport) -> dict[str, dg.MetadataValue]:
+    """What the asset page shows of an extract."""
+    table = f"raw.{report.decision.slice.sobject.lower()}"
+    return {
+        "verdict": dg.MetadataValue.text(report.verdict.text),
+        "decision": dg.MetadataValue.md(decision_card(report.decision)),
+        "rail": dg.MetadataValue.text(report.decision.rail.value if report.decision.rail else ""),
+        "dagster/partition_row_count": dg.MetadataValue.int(report.counts.succeeded),
+        "dagster/table_name": dg.MetadataValue.text(table),
+        "dagster/uri": dg.MetadataValue.text(report.uri),
+        "dagster/column_schema": dg.MetadataValue.table_schema(_table_schema(report.schema)),
+        "rows_reported": dg.MetadataValue.int(report.counts.submitted),
+        "rows_written": dg.MetadataValue.int(report.counts.succeeded),
+        "rows_inserted": dg.MetadataValue.int(report.merge.inserted),
+        "rows_updated": dg.MetadataValue.int(report.merge.updated),
+        "read_until": dg.MetadataValue.timestamp(report.window.end),
+        "window_is_over": dg.MetadataValue.bool(report.window_is_over),
+        "api_calls": dg.MetadataValue.int(report.api_calls),
+        "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
+        "ledger_run": dg.MetadataValue.text(str(report.run_id)),
+        **_figures(decision_figures(report.decision)),
+        **_job_links(report.job_urls),
+    }
+
+
+def _figures(figures: Mapping[str, int | float]) -> dict[str, dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+        for name, value in figures.items()
+    }
+
+
+def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
+    if not errors:
+        return {}
+    records: list[Any] = [
+        dg.TableRecord(
+            {
+                "code": error.code,
+                "rows": error.rows,
+                "sample_message": error.message_sample,
+                "sample_key": error.source_key_sample,
+            }
+        )
+        for error in errors[:ERROR_TABLE_ROWS]
+    ]
+    return {"errors": dg.MetadataValue.table(records=records, schema=_ERROR_COLUMNS)}
+
+
+_ERROR_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("code", "string", description="Salesforce's error code"),
+        dg.TableColumn("rows", "int", description="rows refused with it, exact"),
+        dg.TableColumn("sample_message", "string", description="the org's text for one of them"),
+        dg.TableColumn("sample_key", "string", description="source key of that row"),
+    ]
+)
+
+
+def _job_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    links = "\n".join(f"- [{job_id}]({url})" for job_id, url in urls.items())
+    return {"jobs": dg.MetadataValue.md(links)} if links else {}
+
+
+def _table_schema(schema: pa.Schema) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(field.name, str(field.type)) for field in schema])

@@ -1,0 +1,27 @@
+"""What a workflow itself can refuse. Errors of the org, the lake and the ledger pass through as they are."""
+
+from __future__ import annotations
+
+from sf_pipelines.model.decision import Decision
+
+
+class WorkflowError(Exception):
+    """A run cannot go on; the message is one sentence that names the thing and the mend."""
+
+
+class SyncError(WorkflowError):
+    """The declaration of a sync contradicts what the org describes."""
+
+
+class NotRunError(WorkflowError):
+    """The policy said not to run now: the slice is deferred or refused, nothing was sent."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        reasons = " ".join(reason.text for reason in decision.because)
+        when = f" Ask again at {decision.defer_until:%Y-%m-%d %H:%M}Z." if decision.defer_until else ""
+        super().__init__(f"{decision.slice.sync} was not sent ({decision.action.value}): {reasons}{when}")
+
+    def __reduce__(self) -> tuple[type[NotRunError], tuple[Decision]]:
+        """Pickle by the decision, which a step process hands to its parent."""
+        return (type(self), (self.decision,))
