@@ -1,6 +1,7 @@
-"""SalesforceExtract: one YAML block is one extract, `salesforce/<object>/extract`."""
+"""SalesforceExtract: one YAML block is one extract, `salesforce/<object>/extract`.
 
-from __future__ import annotations
+Annotations are evaluated here, not postponed: Dagster reads the config class of a step from them.
+"""
 
 import dagster as dg
 from pydantic import ConfigDict, Field

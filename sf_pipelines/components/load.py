@@ -2,9 +2,9 @@
 
 Green means that every submitted row is accounted for and the rejected ones are within tolerance. A red
 end yields its evidence as an observation and failed checks, and no materialization.
-"""
 
-from __future__ import annotations
+Annotations are evaluated here, not postponed: Dagster reads the config class of a step from them.
+"""
 
 from collections.abc import Iterator, Mapping
 

@@ -5,7 +5,7 @@ Wrong YAML is refused here with file and line by Dagster's own loader. Nothing h
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
@@ -59,8 +59,14 @@ class ToleranceBlock(dg.Model):
 
     model_config = ConfigDict(extra="forbid")
 
-    rows: Annotated[int, Field(ge=0, description="rejected rows")] = 0
-    share: Annotated[float, Field(ge=0, le=1, description="rejected rows as a share of the submitted")] = 0.0
+    rows: int = Field(0, description="rejected rows")
+    share: float = Field(0.0, description="rejected rows as a share of the submitted, 0 to 1")
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> ToleranceBlock:
+        if self.rows < 0 or not 0 <= self.share <= 1:
+            raise ValueError("a tolerance has rows of 0 or more and a share from 0 to 1")
+        return self
 
     def to_tolerance(self) -> Tolerance:
         """The model noun."""

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from sf_pipelines.lake.errors import CsvError
+from sf_pipelines.lake.types import time_of_day
 
 BLOCK_BYTES = 4 << 20
 """A record may have 400,000 characters, and pyarrow wants a record within one block."""
@@ -124,12 +125,10 @@ def _to_type(column: pa.Array, field: pa.Field) -> pa.Array:
     if column.type == field.type:
         return column
     try:
+        if pa.types.is_time(field.type):
+            return time_of_day(column)
         if pa.types.is_string(column.type):
-            column = (
-                pc.replace_substring_regex(column, r"(\.0+)?Z?$", "")
-                if not pa.types.is_time(field.type)
-                else pc.utf8_rtrim(column, "Z")
-            )
+            column = pc.replace_substring_regex(column, r"\.0+$", "")
         return column.cast(field.type)
     except pa.ArrowInvalid as error:
         raise CsvError(f"The column {field.name} holds a value that is no {field.type}: {error}.") from error

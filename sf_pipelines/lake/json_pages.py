@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sf_pipelines.lake.types import time_of_day
+
 
 def json_page_to_batch(records: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     """Records of a REST query as one batch.
@@ -35,7 +37,7 @@ def _column(values: list[Any], wanted: pa.DataType) -> pa.Array:
     if pa.types.is_date(wanted):
         return pa.array(values, pa.string()).cast(wanted)
     if pa.types.is_time(wanted):
-        return pc.utf8_rtrim(pa.array(values, pa.string()), "Z").cast(wanted)
+        return time_of_day(pa.array(values, pa.string()))
     if pa.types.is_integer(wanted):
         return pa.array([None if value is None else int(value) for value in values], wanted)
     if pa.types.is_string(wanted):

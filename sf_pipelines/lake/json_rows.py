@@ -12,21 +12,16 @@ _NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def to_json_records(batch: pa.RecordBatch, describe: SObjectDescribe, sobject: str) -> list[dict[str, Any]]:
+def to_json_records(batch: pa.RecordBatch, describe: SObjectDescribe) -> list[dict[str, Any]]:
     """Records for Collections: nulls are left out, as an empty value is in a Bulk CSV.
 
     Text that does not parse as its field's type goes as it is: the org judges it, on either rail alike.
     """
-    records: list[dict[str, Any]] = [{"attributes": {"type": sobject}} for _ in range(batch.num_rows)]
+    records: list[dict[str, Any]] = [{} for _ in range(batch.num_rows)]
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        parent, _, parent_key = name.partition(".")
         field = describe.field(name)
         for record, text in zip(records, column.to_pylist(), strict=True):
-            if text is None:
-                continue
-            if parent_key:
-                record[parent] = {parent_key: text}
-            else:
+            if text is not None:
                 record[name] = _json_value(text, field)
     return records
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sf_pipelines.model.describe import FieldDescribe, SObjectDescribe
 
@@ -48,3 +49,9 @@ def arrow_schema(describe: SObjectDescribe, fields: Sequence[str]) -> pa.Schema:
             for field in described
         ]
     )
+
+
+def time_of_day(column: pa.Array) -> pa.Array:
+    """Text like `12:00:00.000Z` as time32[ms]; pyarrow casts text to times of day only by way of a date."""
+    dated = pc.binary_join_element_wise("1970-01-01T", pc.utf8_rtrim(column, "Z"), "")
+    return dated.cast(pa.timestamp("ms")).cast(pa.time32("ms"))

@@ -21,6 +21,7 @@ from sf_pipelines.lake.errors import WarehouseError
 
 SCHEMA = "raw"
 KEY, VERSION = "Id", "SystemModstamp"
+NUL_SYMBOL = "\u2400"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,12 +133,20 @@ def _plain_batches(batches: Iterable[pa.RecordBatch], plain: pa.Schema) -> Itera
 
 def _plain_column(column: pa.Array) -> pa.Array:
     if pa.types.is_struct(column.type):
-        values: list[Any] = column.to_pylist()
-        texts = [None if value is None else orjson.dumps(value).decode() for value in values]
-        return pa.array(texts, pa.string())
+        return pa.array([_json_text(value) for value in column.to_pylist()], pa.string())
     if pa.types.is_string(column.type):
-        return pc.replace_substring(column, "\x00", "\u2400")
+        return pc.replace_substring(column, "\x00", NUL_SYMBOL)
     return column
+
+
+def _json_text(value: dict[str, Any] | None) -> str | None:
+    if value is None:
+        return None
+    clean = {
+        name: part.replace("\x00", NUL_SYMBOL) if isinstance(part, str) else part
+        for name, part in value.items()
+    }
+    return orjson.dumps(clean).decode()
 
 
 def _staging_type(type_: pa.DataType) -> str:

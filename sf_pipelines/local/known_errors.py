@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sf_pipelines.config.settings import SettingsError
-from sf_pipelines.emulator.errors import EmulatorError
+from sf_pipelines.emulator.server import EmulatorError
 from sf_pipelines.lake.errors import LakeError
 from sf_pipelines.ledger.engine import LedgerError
 from sf_pipelines.local.postgres import EmbeddedPostgresError

@@ -19,7 +19,8 @@ from pathlib import Path
 import sf_pipelines
 from sf_pipelines.config.settings import PREFIX, Settings, load_settings
 from sf_pipelines.emulator.clock import Clock
-from sf_pipelines.emulator.server import EmulatorCredentials, EmulatorServer
+from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
+from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.local.postgres import EmbeddedPostgres
 
 PROJECT_FOLDER = Path(sf_pipelines.__file__).parents[1]
@@ -125,5 +126,6 @@ def _dagster_environment(home: Path, database_url: str) -> dict[str, str]:
     return {
         "DAGSTER_HOME": str(dagster_home),
         f"{PREFIX}DAGSTER_STORAGE_URL": database_url,
+        "VIRTUAL_ENV": sys.prefix,
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
     }

@@ -76,6 +76,19 @@ class WriteResponse:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RecordPage:
+    """One page of a REST query.
+
+    Attributes:
+        total_size: the org's own count of the rows of the whole query.
+        records: JSON objects without `attributes`; a parent is a nested object or None.
+    """
+
+    total_size: int
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ApiUsage:
     """`Sforce-Limit-Info` of the newest answer: requests used and granted in the rolling 24 hours."""
 
@@ -135,8 +148,8 @@ class RestPort(ABC):
         """Result of a `SELECT COUNT()` statement."""
 
     @abstractmethod
-    def query(self, soql: str, *, include_deleted: bool = False) -> Iterator[list[dict[str, Any]]]:
-        """Pages of records as JSON objects, without `attributes`, up to 2,000 a page."""
+    def query(self, soql: str, *, include_deleted: bool = False) -> Iterator[RecordPage]:
+        """Pages of up to 2,000 records, in order."""
 
 
 class BulkIngestPort(ABC):
@@ -186,6 +199,12 @@ class BulkQueryPort(ABC):
     def pages(self, job_id: str, *, page_rows: int) -> Iterator[QueryPage]:
         """Result pages in order; each must be read (or closed) before the next is asked for."""
 
+    @abstractmethod
+    def page(
+        self, job_id: str, *, locator: str | None, page_rows: int, number: int = 1
+    ) -> AbstractContextManager[QueryPage]:
+        """One page by its locator (None is the first), so that a broken one can be read again."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryPage:
@@ -194,11 +213,14 @@ class QueryPage:
     Attributes:
         rows_reported: `Sforce-NumberOfRecords`, the org's own count of rows in the page.
         stream: the CSV bytes, header row first; reading past a broken transfer raises TransportError.
+        locator: what this page was asked with, None for the first; next_locator: None on the last page.
     """
 
     number: int
     rows_reported: int
     stream: ReadableBytes
+    locator: str | None = None
+    next_locator: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,6 +40,11 @@ def nightly_extract_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReq
 
 
 @dg.definitions
-def shared() -> dg.Definitions:
-    """The resource of every asset, and an executor that starts in milliseconds instead of seconds."""
-    return dg.Definitions(resources={"pipelines": PipelinesResource()}, executor=dg.in_process_executor)
+def nightly() -> dg.Definitions:
+    """Jobs and schedules, the resource of every asset, and an executor that starts a step in milliseconds."""
+    return dg.Definitions(
+        jobs=[nightly_load, nightly_extract],
+        schedules=[nightly_load_schedule, nightly_extract_schedule],
+        resources={"pipelines": PipelinesResource()},
+        executor=dg.in_process_executor,
+    )

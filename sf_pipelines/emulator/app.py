@@ -1,0 +1,140 @@
+"""The emulator as one ASGI application, and the making of its surface.
+
+Belongs here: which path goes to which part, the Date header, the last catch. Not here: sockets (server.py).
+Imports every part of the surface.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from email.utils import format_datetime
+from pathlib import Path
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from sf_pipelines.emulator.auth.credentials import connected_app, login_user
+from sf_pipelines.emulator.auth.endpoints import OAUTH_ENDPOINTS, Endpoint, identity
+from sf_pipelines.emulator.auth.oauth import OAuthServer
+from sf_pipelines.emulator.auth.oauth_error import OAuthError
+from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS, SessionStore
+from sf_pipelines.emulator.bulk import ingest_routes, query_routes
+from sf_pipelines.emulator.bulk.job_store import JobStore
+from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.control import serve_control
+from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.http import collections, composite, describe, external_ids, query, rows
+from sf_pipelines.emulator.http.cursors import CursorStore
+from sf_pipelines.emulator.http.envelope import error_response, not_found, unexpected_error
+from sf_pipelines.emulator.http.router import Router
+from sf_pipelines.emulator.http.shell import base_url, serve_data
+from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.http.wire import to_response
+from sf_pipelines.emulator.limits import LimitBook
+from sf_pipelines.emulator.org import Org
+
+_LOG = logging.getLogger(__name__)
+_ROUTES = (
+    *describe.ROUTES,
+    *rows.ROUTES,
+    *external_ids.ROUTES,
+    *query.ROUTES,
+    *collections.ROUTES,
+    *composite.ROUTES,
+    *ingest_routes.ROUTES,
+    *query_routes.ROUTES,
+)
+
+
+def make_surface(
+    org: Org,
+    *,
+    spool: Path,
+    limits: Mapping[str, int] | None = None,
+    session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
+    jwt_public_key_path: Path | None = None,
+) -> Surface:
+    """The surface of `org`, with Bulk jobs and their files in the folder `spool`.
+
+    Raises:
+        OSError: the folder can't be made, or the key file can't be read.
+    """
+    book = LimitBook(org.clock, limits)
+    sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
+    jobs = JobStore(spool, org.clock)
+    oauth = OAuthServer(
+        org_id=org.org_id,
+        app=connected_app(org.org_id, jwt_public_key_path),
+        user=login_user(org.org_id, org.user_id),
+        sessions=sessions,
+        clock=org.clock,
+    )
+    return Surface(
+        org=org,
+        limits=book,
+        sessions=sessions,
+        oauth=oauth,
+        cursors=CursorStore(org.clock, org.ids),
+        jobs=jobs,
+        workers=BulkWorkers(org, jobs, book),
+        router=Router(_ROUTES),
+    )
+
+
+class EmulatorApp:
+    """The ASGI application."""
+
+    def __init__(self, surface: Surface) -> None:
+        """Serve `surface`."""
+        self.surface = surface
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; the answer's Date is the org's time."""
+        if scope["type"] != "http":
+            return
+
+        async def send_with_date(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self.surface.org.clock.now(), usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", date.encode())]
+            await send(message)
+
+        request = Request(scope, receive)
+        try:
+            response = await self._respond(request)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send_with_date)
+
+    async def _respond(self, request: Request) -> Response:
+        try:
+            return await self._route(request)
+        except OAuthError as error:
+            return JSONResponse(error.as_dict(), status_code=error.status)
+        except SalesforceError as error:
+            return to_response(error_response([error]), {})
+        except ClientDisconnect:
+            raise
+        except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
+            _LOG.exception("The emulator failed at %s", request.url.path)
+            return to_response(error_response([unexpected_error()]), {})
+
+    async def _route(self, request: Request) -> Response:
+        path: str = request.scope["path"]
+        if path == "/services/data" or path.startswith("/services/data/"):
+            return await serve_data(self.surface, request)
+        if path.startswith("/emulator/"):
+            return await serve_control(self.surface, request)
+        endpoint = _oauth_endpoint(path)
+        if endpoint is None:
+            raise not_found()
+        return await endpoint(self.surface.oauth, request, base_url(request))
+
+
+def _oauth_endpoint(path: str) -> Endpoint | None:
+    if path.startswith("/id/"):
+        return identity
+    folder, _, name = path.rstrip("/").rpartition("/")
+    return OAUTH_ENDPOINTS.get(name) if folder == "/services/oauth2" else None

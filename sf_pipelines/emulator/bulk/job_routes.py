@@ -1,0 +1,104 @@
+"""What ingest and query jobs have in common on the wire: info, list, delete, abort.
+
+Belongs here: the shared handlers. Not here: what differs (ingest_routes.py, query_routes.py). Imports jobs,
+job_store, messages, surface.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sf_pipelines.emulator.bulk.job_store import JobGoneError
+from sf_pipelines.emulator.bulk.jobs import JOB_KEY_PREFIX, Job, JobKind, info_body, list_body
+from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.http.envelope import not_found
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
+from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.ids import is_well_formed, to_18
+
+# [D] section 5.1.
+LIST_PAGE_JOBS = 1000
+_ABORT_WAIT_SECONDS = 30.0
+
+
+def new_job(surface: Surface, request: ApiRequest, kind: JobKind, facts: dict[str, Any]) -> Job:
+    """A job of the caller with those facts, not yet kept."""
+    now_ms = surface.jobs.now_ms()
+    return Job(
+        id=surface.org.ids.next(JOB_KEY_PREFIX),
+        kind=kind,
+        created_by=request.session.user_id,
+        created_ms=now_ms,
+        modified_ms=now_ms,
+        api_version=request.version,
+        **facts,
+    )
+
+
+def find_job(surface: Surface, request: ApiRequest, kind: JobKind) -> Job:
+    """The job that the path names by its 15- or 18-character id.
+
+    Raises:
+        SalesforceError: 404 NOT_FOUND.
+    """
+    id_ = request.params["id"]
+    if not is_well_formed(id_):
+        raise not_found()
+    return surface.jobs.find(kind, to_18(id_))
+
+
+def job_info(surface: Surface, request: ApiRequest, kind: JobKind) -> ApiResponse:
+    """`GET /{id}`."""
+    return ApiResponse(json=info_body(find_job(surface, request, kind), surface.jobs.now_ms()))
+
+
+def job_list(surface: Surface, request: ApiRequest, kind: JobKind) -> ApiResponse:
+    """`GET /`, at most 1,000 jobs a page; `queryLocator` is the id after which the page starts."""
+    after = request.query.get("queryLocator", "")
+    wanted = request.query.get("jobType")
+    jobs = [list_body(job) for job in surface.jobs.all(kind) if job.id > after]
+    jobs = [body for body in jobs if wanted in (None, "", body["jobType"])]
+    page = jobs[:LIST_PAGE_JOBS]
+    is_done = len(page) == len(jobs)
+    next_url = f"{request.data_url}/jobs/{kind}?queryLocator={page[-1]['id']}" if not is_done else None
+    if next_url and wanted:
+        next_url += f"&jobType={wanted}"
+    return ApiResponse(json={"done": is_done, "records": page, "nextRecordsUrl": next_url})
+
+
+def delete_job(surface: Surface, job: Job, deletable_states: frozenset[str]) -> ApiResponse:
+    """`DELETE /{id}`: 204."""
+    if job.state not in deletable_states:
+        message = "Error encountered when deleting the job because the job is not terminated"
+        raise SalesforceError("API_ERROR", message)
+    surface.jobs.remove(job)
+    return ApiResponse(status=204)
+
+
+def abort_job(surface: Surface, job: Job) -> Job:
+    """Abort; a running job ends after the batch in hand, and only then the call returns.
+
+    Raises:
+        SalesforceError: the job has already ended.
+    """
+    if job.state == "InProgress":
+        surface.workers.abort(job.id)
+        ended = _wait(surface, job)
+        if ended.state == "Aborted":
+            return ended
+    try:
+        return surface.jobs.change(job.id, _check_running, state="Aborted")
+    except JobGoneError as error:
+        raise not_found() from error
+
+
+def _wait(surface: Surface, job: Job) -> Job:
+    try:
+        return surface.jobs.wait_until_finished(job.id, _ABORT_WAIT_SECONDS)
+    except JobGoneError as error:
+        raise not_found() from error
+
+
+def _check_running(job: Job) -> None:
+    if job.is_finished:
+        raise SalesforceError("INVALIDJOBSTATE", "Aborting already Completed Job not allowed")

@@ -1,0 +1,118 @@
+"""Create and update of one batch: the order of the checks, then the write.
+
+Belongs here: the two sequences that `Org` and upsert share. Not here: transactions (engine.py), upsert's
+matching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sf_pipelines.emulator.absent import ABSENT
+from sf_pipelines.emulator.dml import errors
+from sf_pipelines.emulator.dml.batch import Batch
+from sf_pipelines.emulator.dml.convert import check_required, convert_columns, fill_defaults
+from sf_pipelines.emulator.dml.references import check_references, resolve_parents
+from sf_pipelines.emulator.dml.unique import check_unique
+from sf_pipelines.emulator.dml.writer import Stamp, fill_from_store, insert_rows, update_rows
+from sf_pipelines.emulator.ids import IdFactory, to_18
+from sf_pipelines.emulator.schema.model import FieldSchema
+from sf_pipelines.emulator.store import Store, quoted
+
+
+def create_rows(batch: Batch, store: Store, ids: IdFactory, stamp: Stamp) -> None:
+    """Check and insert the rows of `batch`; failed rows keep their error and no id."""
+    check_required(batch, creating=True)
+    convert_columns(batch)
+    resolve_parents(batch, store)
+    check_references(batch, store)
+    fill_defaults(batch, stamp.user_id)
+    batch.ids = list(ids.take(batch.item.key_prefix, batch.size)) if batch.size else []
+    check_unique(batch, store)
+    insert_rows(batch, store, stamp)
+    for row, error in enumerate(batch.errors):
+        if error is not None:
+            batch.ids[row] = None
+
+
+def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
+    """Check and update the rows of `batch` by their ids."""
+    own_ids(batch)
+    check_required(batch, creating=False)
+    convert_columns(batch)
+    resolve_parents(batch, store)
+    fields = [*batch.columns, *_followers(batch)]
+    stored = _stored_rows(batch, store, fields)
+    check_references(batch, store)
+    check_unique(batch, store)
+    _follow(batch, stored, fields)
+    fill_from_store(batch, stored, fields)
+    update_rows(batch, store, stamp)
+
+
+def own_ids(batch: Batch) -> None:
+    """Bring the rows' own ids to 18 characters; a missing or wrong one fails its row."""
+    ids: list[Any] = []
+    for row, value in enumerate(batch.ids):
+        ids.append(_own_id(batch, row, value))
+    batch.ids = ids
+
+
+def _own_id(batch: Batch, row: int, value: Any) -> str | None:
+    if value is ABSENT or value is None or value == "":
+        batch.fail(row, errors.id_missing_in_update())
+        return None
+    try:
+        id_ = to_18(value) if isinstance(value, str) else None
+    except ValueError:
+        id_ = None
+    if id_ is None or not id_.startswith(batch.item.key_prefix):
+        batch.fail(row, errors.malformed_own_id(batch.item, value))
+        return value if isinstance(value, str) else None
+    return id_
+
+
+def _stored_rows(batch: Batch, store: Store, fields: Sequence[FieldSchema]) -> dict[str, Sequence[Any]]:
+    """Stored values of `fields` by id; rows that are missing or deleted fail."""
+    names = "".join(f", {quoted(field.name)}" for field in fields)
+    select = f'SELECT "Id", "IsDeleted"{names} FROM {quoted(batch.item.name)}'
+    wanted = [id_ for id_, error in zip(batch.ids, batch.errors, strict=True) if error is None]
+    found = {row[0]: row for row in store.select_in(select, "Id", wanted)}
+    for row, id_ in enumerate(batch.ids):
+        if batch.errors[row] is not None:
+            continue
+        current = found.get(id_)
+        if current is None:
+            batch.fail(row, errors.unknown_id())
+        elif current[1]:
+            batch.fail(row, errors.entity_is_deleted())
+    return {id_: row[2:] for id_, row in found.items()}
+
+
+def _followers(batch: Batch) -> list[FieldSchema]:
+    """Fields that the batch lacks, with a default that follows a field of the batch."""
+    named = {field.name for field in batch.columns}
+    return [
+        field
+        for field in batch.item.fields
+        if field.default_by is not None and field.default_by.field in named and field.name not in named
+    ]
+
+
+def _follow(batch: Batch, stored: dict[str, Sequence[Any]], fields: Sequence[FieldSchema]) -> None:
+    """Give a follower its new default where the field it follows changes (StageName: Probability)."""
+    positions = {field.name: position for position, field in enumerate(fields)}
+    for field in fields:
+        rule = field.default_by
+        source = batch.item.field(rule.field) if rule is not None else None
+        if rule is None or source is None or source not in batch.columns:
+            continue
+        given = batch.columns.get(field, [ABSENT] * batch.size)
+        values = list(given)
+        for row, value in enumerate(batch.columns[source]):
+            current = stored.get(batch.ids[row])
+            if given[row] is ABSENT and value is not ABSENT and current is not None:
+                changed = value != current[positions[source.name]]
+                values[row] = rule.values.get(value) if changed else current[positions[field.name]]
+        batch.columns[field] = values

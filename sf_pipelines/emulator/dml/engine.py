@@ -1,0 +1,121 @@
+"""The four DML calls: one transaction each, all-or-none, and results in request order.
+
+Belongs here: transactions and the shape of the outcome. Not here: checks and statements (the modules beside).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.dml import errors
+from sf_pipelines.emulator.dml.batch import Batch, Records, read_records
+from sf_pipelines.emulator.dml.changes import create_rows, update_existing
+from sf_pipelines.emulator.dml.delete import delete_rows
+from sf_pipelines.emulator.dml.upsert import key_field, upsert_rows
+from sf_pipelines.emulator.dml.writer import Stamp
+from sf_pipelines.emulator.ids import IdFactory
+from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.schema.model import ObjectSchema
+from sf_pipelines.emulator.store import Store
+from sf_pipelines.emulator.temporal import to_epoch_ms
+
+
+class _AllOrNoneFailed(Exception):
+    """Unwinds the transaction of an all-or-none call in which a row failed."""
+
+
+class Dml:
+    """Writes records into the store by Salesforce's rules."""
+
+    def __init__(self, store: Store, clock: Clock, ids: IdFactory) -> None:
+        """Write to `store`, with times of `clock` and new ids of `ids`."""
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    def create(
+        self, item: ObjectSchema, records: Records, user_id: str, *, all_or_none: bool
+    ) -> list[RowResult]:
+        """Insert `records`."""
+        batch = read_records(item, records, creating=True)
+        for row in range(batch.size):
+            if batch.ids[row]:
+                batch.fail(row, errors.id_in_insert())
+
+        def work() -> Batch:
+            create_rows(batch, self._store, self._ids, self._stamp(user_id))
+            return batch
+
+        return self._run(work, all_or_none=all_or_none)
+
+    def update(
+        self, item: ObjectSchema, records: Records, user_id: str, *, all_or_none: bool
+    ) -> list[RowResult]:
+        """Update `records` by their `Id`."""
+        batch = read_records(item, records, creating=False)
+
+        def work() -> Batch:
+            update_existing(batch, self._store, self._stamp(user_id))
+            return batch
+
+        return self._run(work, all_or_none=all_or_none)
+
+    def upsert(
+        self,
+        item: ObjectSchema,
+        key: str,
+        records: Records,
+        user_id: str,
+        *,
+        all_or_none: bool,
+        update_only: bool,
+    ) -> list[RowResult]:
+        """Create or update `records` by the key field."""
+        field = key_field(item, key)
+
+        def work() -> Batch:
+            return upsert_rows(
+                item,
+                field,
+                records,
+                store=self._store,
+                ids=self._ids,
+                stamp=self._stamp(user_id),
+                update_only=update_only,
+            )
+
+        return self._run(work, all_or_none=all_or_none)
+
+    def delete(
+        self, item: ObjectSchema, ids: Sequence[str], user_id: str, *, all_or_none: bool, hard: bool
+    ) -> list[RowResult]:
+        """Delete the rows of `ids`."""
+
+        def work() -> Batch:
+            return delete_rows(item, ids, self._store, self._stamp(user_id), hard=hard)
+
+        return self._run(work, all_or_none=all_or_none)
+
+    def _stamp(self, user_id: str) -> Stamp:
+        return Stamp(user_id=user_id, epoch_ms=to_epoch_ms(self._clock.now()))
+
+    def _run(self, work: Callable[[], Batch], *, all_or_none: bool) -> list[RowResult]:
+        batch: Batch | None = None
+        try:
+            with self._store.transaction():
+                batch = work()
+                if all_or_none and any(batch.errors):
+                    raise _AllOrNoneFailed
+                self._store.put_id_counters(self._ids.counters())
+        except _AllOrNoneFailed:
+            pass
+        if batch is None:
+            return []
+        return _rolled_back(batch) if all_or_none and any(batch.errors) else batch.results()
+
+
+def _rolled_back(batch: Batch) -> list[RowResult]:
+    return [
+        RowResult(id=None, success=False, errors=(error or errors.rolled_back(),)) for error in batch.errors
+    ]

@@ -1,0 +1,114 @@
+"""References: parents by external id become ids, and every referenced row must exist and live.
+
+Belongs here: set-based look-ups of parents. Not here: the form of an id (cells.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sf_pipelines.emulator.absent import ABSENT
+from sf_pipelines.emulator.dml import errors
+from sf_pipelines.emulator.dml.batch import Batch
+from sf_pipelines.emulator.dml.cells import cell_parser
+from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
+from sf_pipelines.emulator.store import Store, fold, quoted
+
+
+def resolve_parents(batch: Batch, store: Store) -> None:
+    """Replace each nested parent object by the parent's id in the reference's column."""
+    for reference, nested in batch.parents.items():
+        parent = _modelled_parent(store, reference)
+        wanted: dict[FieldSchema, dict[int, Any]] = {}
+        ids = list(batch.columns.get(reference, [ABSENT] * batch.size))
+        for row, value in enumerate(nested):
+            if value is None:
+                ids[row] = None
+            elif value is not ABSENT:
+                _want(batch, row, reference, parent, value, wanted)
+        for key, values in wanted.items():
+            _look_up(batch, store, parent, key, values, ids)
+        batch.columns[reference] = ids
+
+
+def _modelled_parent(store: Store, reference: FieldSchema) -> ObjectSchema:
+    known = [found for name in reference.reference_to if (found := store.schema.find(name)) is not None]
+    if not known:
+        raise SalesforceError(
+            "INVALID_FIELD", f"{reference.name} refers to an object that this org doesn't have"
+        )
+    return known[0]
+
+
+def _want(
+    batch: Batch,
+    row: int,
+    reference: FieldSchema,
+    parent: ObjectSchema,
+    value: Any,
+    wanted: dict[FieldSchema, dict[int, Any]],
+) -> None:
+    """Note the key field and value that one row names its parent by."""
+    if not isinstance(value, Mapping):
+        batch.fail(row, errors.wrong_json_type(reference, value))
+        return
+    names = [name for name in cast("Mapping[str, Any]", value) if name not in ("attributes", "type")]
+    key = parent.field(names[0]) if len(names) == 1 else None
+    if key is None or not key.is_key:
+        batch.fail(row, errors.not_a_key(", ".join(names), parent))
+        return
+    try:
+        stored = cell_parser(key)(value[names[0]]) if value[names[0]] is not None else None
+    except SalesforceError as error:
+        batch.fail(row, error)
+        return
+    wanted.setdefault(key, {})[row] = stored
+
+
+def _look_up(
+    batch: Batch, store: Store, parent: ObjectSchema, key: FieldSchema, values: dict[int, Any], ids: list[Any]
+) -> None:
+    folded = {row: fold(key, value) for row, value in values.items()}
+    found = store.find_by_key(parent, key, [value for value in folded.values() if value is not None])
+    for row, value in folded.items():
+        matches = found.get(value, [])
+        if len(matches) == 1:
+            ids[row] = matches[0]
+        elif matches:
+            batch.fail(row, errors.parents_found(values[row], key, parent))
+        else:
+            batch.fail(row, errors.parent_not_found(values[row], key, parent))
+
+
+def check_references(batch: Batch, store: Store) -> None:
+    """Every id in a reference column must be of a right object, exist, and not be in the recycle bin."""
+    for field, values in batch.columns.items():
+        if field.type != "reference":
+            continue
+        distinct = {value for value in values if value}
+        problems = _problems(field, distinct, store)
+        if problems:
+            for row, value in enumerate(values):
+                if value in problems:
+                    batch.fail(row, problems[value])
+
+
+def _problems(field: FieldSchema, ids: set[str], store: Store) -> dict[str, SalesforceError]:
+    problems: dict[str, SalesforceError] = {}
+    by_parent: dict[str, list[str]] = {}
+    for id_ in ids:
+        parent = store.schema.by_prefix(id_[:3])
+        if parent is not None and parent.name in field.reference_to:
+            by_parent.setdefault(parent.name, []).append(id_)
+        elif parent is not None or all(store.schema.find(name) for name in field.reference_to):
+            problems[id_] = errors.wrong_reference_type(field, id_)
+    for name, wanted in by_parent.items():
+        found = dict(store.select_in(f'SELECT "Id", "IsDeleted" FROM {quoted(name)}', "Id", wanted))
+        for id_ in wanted:
+            if id_ not in found:
+                problems[id_] = errors.unknown_id()
+            elif found[id_]:
+                problems[id_] = errors.entity_is_deleted()
+    return problems

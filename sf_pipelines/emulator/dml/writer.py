@@ -1,0 +1,88 @@
+"""Writes checked batches: INSERT and UPDATE of all good rows at once.
+
+Belongs here: audit values, key columns, statements. Not here: checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+from sf_pipelines.emulator.absent import ABSENT
+from sf_pipelines.emulator.dml.batch import Batch
+from sf_pipelines.emulator.schema.model import FieldSchema
+from sf_pipelines.emulator.store import Store, fold, has_key_column, key_column, quoted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """Who writes, and when (epoch milliseconds)."""
+
+    user_id: str
+    epoch_ms: int
+
+    def created(self) -> dict[str, Any]:
+        """The audit columns of a new row."""
+        return {"CreatedDate": self.epoch_ms, "CreatedById": self.user_id, **self.modified()}
+
+    def modified(self) -> dict[str, Any]:
+        """The audit columns of a changed row."""
+        return {
+            "LastModifiedDate": self.epoch_ms,
+            "LastModifiedById": self.user_id,
+            "SystemModstamp": self.epoch_ms,
+        }
+
+
+def insert_rows(batch: Batch, store: Store, stamp: Stamp) -> None:
+    """Insert the good rows with the batch's ids, and mark them created."""
+    good = [error is None for error in batch.errors]
+    columns = {"Id": batch.ids, **_stored_columns(batch)}
+    audit = stamp.created()
+    names = ", ".join(quoted(name) for name in (*columns, *audit))
+    marks = ",".join("?" * (len(columns) + len(audit)))
+    sql = f"INSERT INTO {quoted(batch.item.name)} ({names}) VALUES ({marks})"
+    store.execute_many(sql, _rows([*columns.values(), *_constants(audit, batch.size)], good))
+    batch.created = good
+
+
+def update_rows(batch: Batch, store: Store, stamp: Stamp) -> None:
+    """Update the good rows by id; ABSENT must have been filled from the stored rows before."""
+    good = [error is None for error in batch.errors]
+    columns = _stored_columns(batch)
+    audit = stamp.modified()
+    assignments = ", ".join(f"{quoted(name)} = ?" for name in (*columns, *audit))
+    sql = f'UPDATE {quoted(batch.item.name)} SET {assignments} WHERE "Id" = ?'
+    store.execute_many(sql, _rows([*columns.values(), *_constants(audit, batch.size), batch.ids], good))
+
+
+def _constants(values: Mapping[str, Any], size: int) -> list[list[Any]]:
+    return [[value] * size for value in values.values()]
+
+
+def _stored_columns(batch: Batch) -> dict[str, list[Any]]:
+    """Column name to values: the fields' own columns, and the key columns of those that have one."""
+    columns: dict[str, list[Any]] = {}
+    for field, values in batch.columns.items():
+        columns[field.name] = values
+        if has_key_column(field):
+            columns[key_column(field)] = [fold(field, value) for value in values]
+    return columns
+
+
+def _rows(columns: Sequence[Sequence[Any]], good: Sequence[bool]) -> Iterable[tuple[Any, ...]]:
+    rows = zip(*columns, strict=True)
+    return rows if all(good) else compress(rows, good)
+
+
+def fill_from_store(batch: Batch, stored: Mapping[str, Sequence[Any]], fields: Sequence[FieldSchema]) -> None:
+    """Replace ABSENT by the stored value; `stored` maps an id to the values of `fields`."""
+    for position, field in enumerate(fields):
+        values = batch.columns.get(field)
+        if values is not None and ABSENT in values:
+            batch.columns[field] = [
+                stored[id_][position] if value is ABSENT and id_ in stored else value
+                for id_, value in zip(batch.ids, values, strict=True)
+            ]

@@ -1,0 +1,31 @@
+"""Everything that a handler may use: the org and the parts of the surface.
+
+Belongs here: the container. Not here: making it (app.py). Imports the types of its parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sf_pipelines.emulator.auth.oauth import OAuthServer
+from sf_pipelines.emulator.auth.sessions import SessionStore
+from sf_pipelines.emulator.bulk.job_store import JobStore
+from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.http.cursors import CursorStore
+from sf_pipelines.emulator.http.router import Router
+from sf_pipelines.emulator.limits import LimitBook
+from sf_pipelines.emulator.org import Org
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surface:
+    """The HTTP surface of one org."""
+
+    org: Org
+    limits: LimitBook
+    sessions: SessionStore
+    oauth: OAuthServer
+    cursors: CursorStore
+    jobs: JobStore
+    workers: BulkWorkers
+    router: Router

@@ -1,0 +1,172 @@
+"""The org: the one facade that the HTTP surface uses.
+
+Belongs here: the seeded integration user, and dispatch to store, dml and soql. Not here: HTTP, quotas,
+sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.dml.cells import cell_parser
+from sf_pipelines.emulator.dml.engine import Dml
+from sf_pipelines.emulator.dml.upsert import key_field
+from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
+from sf_pipelines.emulator.ids import IdFactory, to_18
+from sf_pipelines.emulator.results import Column, QueryResult, RowResult
+from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
+from sf_pipelines.emulator.soql.rows import read_row
+from sf_pipelines.emulator.soql.runner import run_query
+from sf_pipelines.emulator.store import Store, fold
+
+__all__ = ["INTEGRATION_USERNAME", "Column", "Org", "QueryResult", "RowResult"]
+Records = Sequence[Mapping[str, Any]]
+
+
+class Org:
+    """A Salesforce org in one SQLite database. Every method may be called from any thread.
+
+    `sobject` names are case-insensitive; an unknown one raises 404 NOT_FOUND. Errors of single records are in
+    the results; errors of the whole call are raised as SalesforceError.
+    """
+
+    def __init__(self, *, schema: OrgSchema, clock: Clock, path: str = ":memory:") -> None:
+        """Open the org stored at `path`, or make a new one with one integration user."""
+        self.schema = schema
+        self.clock = clock
+        self._store = Store(path, schema)
+        self.ids = IdFactory(self._store.id_counters())
+        self._dml = Dml(self._store, clock, self.ids)
+        self.org_id, self.user_id = self._identity()
+
+    def create(
+        self, sobject: str, records: Records, *, all_or_none: bool = False, user_id: str | None = None
+    ) -> list[RowResult]:
+        """Insert `records` (REST JSON shaped; a value may be ABSENT), one result for each in order."""
+        return self._dml.create(
+            self.schema.object(sobject), records, user_id or self.user_id, all_or_none=all_or_none
+        )
+
+    def update(
+        self, sobject: str, records: Records, *, all_or_none: bool = False, user_id: str | None = None
+    ) -> list[RowResult]:
+        """Update `records`, each with an `Id` (any case of the key)."""
+        return self._dml.update(
+            self.schema.object(sobject), records, user_id or self.user_id, all_or_none=all_or_none
+        )
+
+    def upsert(
+        self,
+        sobject: str,
+        external_id_field: str,
+        records: Records,
+        *,
+        all_or_none: bool = False,
+        update_only: bool = False,
+        user_id: str | None = None,
+    ) -> list[RowResult]:
+        """Create or update `records` by `external_id_field` (or Id).
+
+        Raises:
+            SalesforceError: 404 NOT_FOUND when the object or the key field is unknown.
+        """
+        return self._dml.upsert(
+            self.schema.object(sobject),
+            external_id_field,
+            records,
+            user_id or self.user_id,
+            all_or_none=all_or_none,
+            update_only=update_only,
+        )
+
+    def delete(
+        self,
+        sobject: str,
+        ids: Sequence[str],
+        *,
+        all_or_none: bool = False,
+        hard: bool = False,
+        user_id: str | None = None,
+    ) -> list[RowResult]:
+        """Delete the rows of `ids` to the recycle bin, or for good when `hard`."""
+        item = self.schema.object(sobject)
+        return self._dml.delete(item, ids, user_id or self.user_id, all_or_none=all_or_none, hard=hard)
+
+    def retrieve(
+        self,
+        sobject: str,
+        id_: str,
+        fields: Sequence[str] | None = None,
+        *,
+        data_url: str = "/services/data/v66.0",
+    ) -> dict[str, Any]:
+        """One record with REST values and `attributes` (type, and url below `data_url`).
+
+        `fields` may hold parent paths ("Owner.Name"); None means all fields of the object.
+
+        Raises:
+            SalesforceError: 404 NOT_FOUND, 404 ENTITY_IS_DELETED, 400 INVALID_FIELD.
+        """
+        item = self.schema.object(sobject)
+        names = [field.name for field in item.fields] if fields is None else fields
+        return read_row(self._store, item, self._row_id(item, id_), names, data_url)
+
+    def find_by_external_id(self, sobject: str, field: str, value: str) -> list[str]:
+        """Ids of the live rows whose key field equals `value` (URL text), in order of creation.
+
+        Raises:
+            SalesforceError: 404 NOT_FOUND when the object or the key field is unknown.
+        """
+        item = self.schema.object(sobject)
+        key = key_field(item, field)
+        try:
+            stored = cell_parser(key)(value)
+        except SalesforceError:
+            return []
+        if stored is None:
+            return []
+        folded = fold(key, stored)
+        with self._store.lock:
+            return self._store.find_by_key(item, key, [folded]).get(folded, [])
+
+    def query(self, soql: str, *, include_deleted: bool = False, bulk: bool = False) -> QueryResult:
+        """Run `soql`; with `bulk` what the Bulk API refuses is refused.
+
+        Raises:
+            SalesforceError: MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE and the like.
+        """
+        return run_query(
+            self._store, self.schema, soql, self.clock.now(), include_deleted=include_deleted, bulk=bulk
+        )
+
+    def reset(self) -> None:
+        """Empty the org and make its integration user again; ids start anew."""
+        with self._store.lock:
+            self._store.clear()
+            self.ids.reset()
+            self.org_id, self.user_id = self._identity()
+
+    def close(self) -> None:
+        """Store the id counters and close the database."""
+        with self._store.lock:
+            self._store.put_id_counters(self.ids.counters())
+            self._store.close()
+
+    def _identity(self) -> tuple[str, str]:
+        """The ids of org and user: as stored, or made new."""
+        facts = self._store.meta()
+        if "org_id" not in facts:
+            facts = seed_identity(self._store, self._dml, self.ids)
+        return facts["org_id"], facts["user_id"]
+
+    def _row_id(self, item: ObjectSchema, id_: str) -> str:
+        try:
+            found = to_18(id_)
+        except ValueError:
+            found = ""
+        if not found.startswith(item.key_prefix):
+            raise SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
+        return found

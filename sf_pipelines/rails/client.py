@@ -1,0 +1,70 @@
+"""The client of one org put together from its settings. Nothing is sent before the first use."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sf_pipelines.config.settings import PREFIX, SalesforceSettings, SettingsError
+from sf_pipelines.rails.auth import Authenticator
+from sf_pipelines.rails.bulk_ingest import BulkIngest
+from sf_pipelines.rails.bulk_query import BulkQuery
+from sf_pipelines.rails.meter import Meter
+from sf_pipelines.rails.org import Org
+from sf_pipelines.rails.polling import Poller, PollSchedule
+from sf_pipelines.rails.ports import SalesforceClient
+from sf_pipelines.rails.rest import Rest
+from sf_pipelines.rails.retries import RetryPolicy
+from sf_pipelines.rails.transport import Transport
+from sf_pipelines.rails.urls import host_and_port, is_safe_url
+from sf_pipelines.rails.wire import Wire
+
+
+def connect(
+    settings: SalesforceSettings,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    jitter: Callable[[], float] = random.random,
+    schedule: PollSchedule | None = None,
+) -> SalesforceClient:
+    """The ports of the org over one pool of connections, safe for threads.
+
+    Args:
+        sleep: waits between attempts and polls, in seconds.
+        now: our clock, used for the lifetime of JWT assertions only.
+        jitter: 0 to 1, spreads the waits between attempts.
+
+    Raises:
+        SettingsError: the URL is neither https nor on this machine.
+    """
+    _check_url(settings.url)
+    meter = Meter(monotonic)
+    wire = Wire(meter)
+    retries = RetryPolicy(sleep=sleep, jitter=jitter)
+    transport = Transport(
+        base_url=settings.url.rstrip("/"),
+        api_version=settings.api_version,
+        wire=wire,
+        authenticator=Authenticator(settings, wire=wire, retries=retries, now=now),
+        retries=retries,
+        meter=meter,
+    )
+    poller = Poller(sleep=sleep, monotonic=monotonic, schedule=schedule or PollSchedule())
+    return SalesforceClient(
+        org=Org(transport),
+        rest=Rest(transport),
+        ingest=BulkIngest(transport, poller),
+        queries=BulkQuery(transport, poller),
+    )
+
+
+def _check_url(url: str) -> None:
+    if not is_safe_url(url):
+        raise SettingsError(
+            f"{PREFIX}SALESFORCE_URL names '{host_and_port(url)}' without TLS: use https, "
+            "or http for a host on this machine only."
+        )
