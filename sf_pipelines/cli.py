@@ -80,9 +80,9 @@ def emulator(
     as_json: JsonOption = False,
 ) -> None:
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
-    from sf_pipelines.emulator.server import run_foreground
+    from sf_pipelines.local.emulator_command import run_emulator
 
-    run_foreground(port, as_json=as_json, schema_path=schema, org_path=org)
+    run_emulator(port=port, as_json=as_json, schema=schema, org=org)
 
 
 def _teller() -> Callable[[str], None]:

@@ -55,7 +55,7 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
     name: str | None = Field(None, description="name in the ledger; <object>_load by default")
     description: str | None = None
     after: list[str] = Field(default_factory=list, description="objects whose load comes first, e.g. parents")
-    tolerance: ToleranceBlock = ToleranceBlock()
+    tolerance: ToleranceBlock = ToleranceBlock(rows=0, share=0.0)
     latency_class: LatencyName = "batch"
     criticality: CriticalityName = "normal"
     owners: list[str] = Field(default_factory=list, description="e-mail addresses or team:name")

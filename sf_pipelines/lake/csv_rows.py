@@ -5,8 +5,9 @@ Only the empty value is null: `N/A`, `null` and the like are text that somebody 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,12 +55,11 @@ def read_csv_typed(
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-class _Replayed:
-    """A stream whose first bytes were looked at already; pyarrow wants the attributes of a file."""
-
-    closed = False
+class _Replayed(io.RawIOBase):
+    """A stream whose first bytes were looked at already, as the file that pyarrow wants."""
 
     def __init__(self, stream: Stream) -> None:
+        super().__init__()
         self._stream = stream
         self._head = b""
 
@@ -80,12 +80,6 @@ class _Replayed:
     def readable(self) -> bool:
         return True
 
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
 
 def _header(head: _Replayed) -> list[str]:
     line = head.peek_line()
@@ -93,7 +87,7 @@ def _header(head: _Replayed) -> list[str]:
         raise CsvError("The CSV is empty: not even a header came.")
     # a header row by itself parses to no rows, which is all that is wanted of it
     first = line.split(b"\n", 1)[0] + b"\n"
-    return csv.read_csv(pa.BufferReader(first)).schema.names
+    return csv.read_csv(io.BytesIO(first)).schema.names
 
 
 def _read(head: _Replayed, types: Mapping[str, pa.DataType], block_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -102,7 +96,7 @@ def _read(head: _Replayed, types: Mapping[str, pa.DataType], block_bytes: int) -
     )
     try:
         with csv.open_csv(
-            pa.PythonFile(head, mode="r"),
+            cast(IO[bytes], head),
             read_options=csv.ReadOptions(block_size=block_bytes, use_threads=False),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=options,

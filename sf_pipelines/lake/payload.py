@@ -73,7 +73,7 @@ def key_hashes(values: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
     Eight bytes a row instead of the key itself keep a join of millions of rows in memory; among ten
     million keys two share a hash with a chance of three in a million.
     """
-    texts = pc.fill_null(values, "").to_numpy(zero_copy_only=False)
+    texts = values.fill_null("").to_numpy(zero_copy_only=False)
     return pd.util.hash_array(texts.astype(object), categorize=False)
 
 
@@ -176,7 +176,7 @@ def _mapped(batch: pa.RecordBatch, mappings: tuple[FieldMapping, ...]) -> pa.Rec
 
 
 def _translated(column: pa.Array, values: Mapping[str, str]) -> pa.Array:
-    filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    filled = pc.if_else(pc.equal(column, pa.scalar("")), pa.scalar(None, pa.string()), column)
     if not values:
         return filled
     positions = pc.index_in(filled, pa.array(list(values), pa.string()))

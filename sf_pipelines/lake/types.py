@@ -53,5 +53,5 @@ def arrow_schema(describe: SObjectDescribe, fields: Sequence[str]) -> pa.Schema:
 
 def time_of_day(column: pa.Array) -> pa.Array:
     """Text like `12:00:00.000Z` as time32[ms]; pyarrow casts text to times of day only by way of a date."""
-    dated = pc.binary_join_element_wise("1970-01-01T", pc.utf8_rtrim(column, "Z"), "")
+    dated = pc.replace_substring_regex(pc.utf8_rtrim(column, "Z"), "^", "1970-01-01T")
     return dated.cast(pa.timestamp("ms")).cast(pa.time32("ms"))

@@ -5,6 +5,8 @@ Shapes only. Rows are written by `verbs`, read by `queries`; changes of shape co
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -37,7 +39,7 @@ metadata = MetaData(
 )
 
 
-def _when(name: str, *, comment: str, nullable: bool = True) -> Column[object]:
+def _when(name: str, *, comment: str, nullable: bool = True) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=nullable, comment=comment)
 
 

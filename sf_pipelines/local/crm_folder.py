@@ -29,8 +29,15 @@ _ACCOUNT_COLUMNS = (
     "subsidiary_of",
 )
 _OPPORTUNITY_COLUMNS = (
-    "opportunity_id", "sales_agent", "product", "account", "deal_stage", "engage_date", "close_date", "close_value",
-)  # fmt: skip
+    "opportunity_id",
+    "sales_agent",
+    "product",
+    "account",
+    "deal_stage",
+    "engage_date",
+    "close_date",
+    "close_value",
+)
 
 
 def account_rows(folder: Path) -> Iterator[AccountRow]:

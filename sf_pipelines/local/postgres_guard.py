@@ -1,31 +1,53 @@
-"""The guard of an embedded PostgreSQL: a process that stops the server when its owner is gone.
+"""The guard of an embedded PostgreSQL: a process that runs the server for as long as its owner lives.
 
-Its standard input is a pipe from the owner. Whatever ends the owner, a normal stop or SIGKILL, closes
-the pipe; the guard then stops the server and ends. It imports little, so that it starts at once.
+Its standard input is a pipe from the owner. Whatever ends the owner, a normal stop or SIGKILL, closes the
+pipe; the guard then stops the server, waits for it, and ends. If the server ends by itself, so does the
+guard, and the owner can see that. Only the standard library is imported, so that it starts at once.
 """
 
 from __future__ import annotations
 
+import os
+import pwd
 import signal
 import subprocess
 import sys
+import threading
+from types import FrameType
+
+STANDARD_INPUT = 0
 
 
-def main() -> None:
-    """Wait for the end of standard input, then run a command: arguments are the user and the command."""
-    # Ctrl-C in the owner's terminal reaches this process too: the owner decides when to stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdin.buffer.read()
-    user, *command = sys.argv[1:]
-    subprocess.run(
+def main() -> int:
+    """Run a server to its end; arguments are the account (empty for one's own) and the command."""
+    name, *command = sys.argv[1:]
+    account = pwd.getpwnam(name) if name else None
+    server = subprocess.Popen(
         command,
-        check=False,
-        cwd="/",
-        user=user or None,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=() if account else None,
     )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        _stop_fast(server)
+
+    signal.signal(signal.SIGTERM, stop)
+    threading.Thread(target=_stop_after_owner, args=(server,), daemon=True).start()
+    return server.wait()
+
+
+def _stop_after_owner(server: subprocess.Popen[bytes]) -> None:
+    while os.read(STANDARD_INPUT, 1):
+        pass
+    _stop_fast(server)
+
+
+def _stop_fast(server: subprocess.Popen[bytes]) -> None:
+    """PostgreSQL's fast shutdown: ends its sessions, writes a checkpoint, exits."""
+    server.send_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

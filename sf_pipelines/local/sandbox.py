@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import sf_pipelines
 from sf_pipelines.config.settings import PREFIX, Settings, load_settings
-from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
+from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.local.postgres import EmbeddedPostgres
 
@@ -47,7 +47,7 @@ class Sandbox:
 
 
 @contextmanager
-def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Iterator[Sandbox]:
+def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Generator[Sandbox]:
     """Start the embedded parts that the environment does not replace, and stop them at the end.
 
     Args:
@@ -79,7 +79,7 @@ def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Itera
 
 
 @contextmanager
-def _held(home: Path, *, fresh: bool) -> Iterator[None]:
+def _held(home: Path, *, fresh: bool) -> Generator[None]:
     """The home folder, held by this process alone, emptied when asked for."""
     if home.exists() and any(home.iterdir()) and not (home / MARKER).exists():
         raise SandboxError(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from typing import cast
 
+from psycopg2.extensions import cursor as cursor_type
 from psycopg2.extras import execute_values
 from sqlalchemy import Engine, text
 
@@ -23,7 +25,7 @@ def fill_source_tables(
     """Replace both tables in one transaction; rows written by table."""
     with engine.begin() as connection:
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        cursor = connection.connection.cursor()
+        cursor = cast(cursor_type, connection.connection.cursor())
         return {
             "account": _replace(cursor, "account", AccountRow, accounts),
             "opportunity": _replace(cursor, "opportunity", OpportunityRow, opportunities),
@@ -40,7 +42,7 @@ def are_filled(engine: Engine) -> bool:
         return found.scalar_one() >= 2
 
 
-def _replace(cursor, table: str, row_type: type, rows: Iterable[object]) -> int:
+def _replace(cursor: cursor_type, table: str, row_type: type, rows: Iterable[object]) -> int:
     columns = [field.name for field in fields(row_type)]
     cursor.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{table}")
     cursor.execute(f"CREATE TABLE {SCHEMA}.{table} ({', '.join(f'{name} text' for name in columns)})")

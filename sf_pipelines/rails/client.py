@@ -18,7 +18,7 @@ from sf_pipelines.rails.ports import SalesforceClient
 from sf_pipelines.rails.rest import Rest
 from sf_pipelines.rails.retries import RetryPolicy
 from sf_pipelines.rails.transport import Transport
-from sf_pipelines.rails.urls import host_and_port, is_safe_url
+from sf_pipelines.rails.urls import is_safe_url, site
 from sf_pipelines.rails.wire import Wire
 
 
@@ -65,6 +65,6 @@ def connect(
 def _check_url(url: str) -> None:
     if not is_safe_url(url):
         raise SettingsError(
-            f"{PREFIX}SALESFORCE_URL names '{host_and_port(url)}' without TLS: use https, "
+            f"{PREFIX}SALESFORCE_URL is '{site(url)}': use the org's https address, "
             "or http for a host on this machine only."
         )

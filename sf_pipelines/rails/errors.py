@@ -203,6 +203,14 @@ class ObjectNotFoundError(RefusedError):
         super().__init__(message, **facts)
         self.sobject = sobject
 
+    def _sentence(self) -> str:
+        if self.sobject is None:
+            return super()._sentence()
+        return (
+            f"The org has no object '{self.sobject}', or hides it from this user: "
+            "correct its name, or grant access"
+        )
+
 
 class FieldNotFoundError(RefusedError):
     """The org has no such field, or hides it from this user.
@@ -222,6 +230,15 @@ class FieldNotFoundError(RefusedError):
         super().__init__(message, **facts)
         self.field = field
         self.sobject = sobject
+
+    def _sentence(self) -> str:
+        if self.field is None:
+            return super()._sentence()
+        owner = f"object '{self.sobject}'" if self.sobject else "object"
+        return (
+            f"The {owner} has no field '{self.field}', or hides it from this user: "
+            "correct its name, or grant access"
+        )
 
 
 class BulkJobNotFoundError(RefusedError):

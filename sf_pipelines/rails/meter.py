@@ -43,7 +43,7 @@ class Meter:
         return self._usage
 
     def count(self, path: str) -> None:
-        """Note a request that is about to be sent."""
+        """Note a request that reached the org, or may have."""
         if path.startswith("/services/data/") and path not in UNMETERED_PATHS:
             with self._lock:
                 self._calls_made += 1

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from sf_pipelines.model.describe import FieldDescribe, SObjectDescribe
 from sf_pipelines.model.headroom import Budget, Headroom
-from sf_pipelines.rails.errors import Facts, ObjectNotFoundError, RefusedError
 from sf_pipelines.rails.ports import ApiUsage, OrgPort
 from sf_pipelines.rails.transport import Transport
 
@@ -36,12 +35,7 @@ class Org(OrgPort):
     def describe(self, sobject: str) -> SObjectDescribe:
         """Describe one object (one metered call); raises ObjectNotFoundError naming it."""
         path = self._transport.data_path(f"sobjects/{quote(sobject, safe='')}/describe")
-        try:
-            answer = self._transport.get(path)
-        except RefusedError as error:
-            if error.status == 404:
-                raise _no_such_object(sobject, error) from error
-            raise
+        answer = self._transport.get(path)
         data = answer.json_object()
         try:
             return _read_object(data)
@@ -70,21 +64,6 @@ def _read_budget(item: Any) -> Budget | None:
             return Budget(maximum=maximum, remaining=remaining)
         case _:
             return None
-
-
-def _no_such_object(sobject: str, error: RefusedError) -> ObjectNotFoundError:
-    return ObjectNotFoundError(
-        f"The org has no object '{sobject}', or hides it from this user: correct its name, or grant access.",
-        sobject=sobject,
-        **Facts(
-            method=error.method or "",
-            path=error.path or "",
-            status=404,
-            error_code=error.error_code or "",
-            request_id=error.request_id or "",
-            org_request_id=error.org_request_id,
-        ),
-    )
 
 
 def _read_object(data: Mapping[str, Any]) -> SObjectDescribe:

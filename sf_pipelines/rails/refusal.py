@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 import orjson
 
@@ -38,6 +39,7 @@ REQUEST_TIMEOUT = 408
 
 _NO_SUCH_COLUMN = re.compile(r"No such column '([^']+)' on (?:entity '([^']+)'|sobject of type (\w+))")
 _NO_SUCH_TYPE = re.compile(r"sObject type '([^']+)' is not supported")
+_DESCRIBE_PATH = re.compile(r"/sobjects/([^/]+)/describe$")
 _BULK_CANNOT = re.compile(
     r"not supported|does not support|implementation restriction|compound data|not allowed in bulk",
     re.IGNORECASE,
@@ -179,7 +181,11 @@ def _not_found(code: str, envelope: Envelope, facts: Facts) -> SalesforceError |
     if code == "INVALIDTYPE":
         found = _NO_SUCH_TYPE.search(envelope.message)
         return ObjectNotFoundError(envelope.message, sobject=found.group(1) if found else None, **facts)
-    if facts.get("status") == 404 and facts.get("job_id"):
+    if facts.get("status") != 404:
+        return None
+    if described := _DESCRIBE_PATH.search(facts.get("path", "")):
+        return ObjectNotFoundError(envelope.message, sobject=unquote(described.group(1)), **facts)
+    if facts.get("job_id"):
         return BulkJobNotFoundError(envelope.message, **facts)
     return None
 

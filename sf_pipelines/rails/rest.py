@@ -82,11 +82,12 @@ class Rest(RestPort):
         self, items: Sequence[Item], target: Target, operation: Operation, outcomes: Outcomes
     ) -> list[str]:
         """Send the items in as many calls as their size needs, add their outcomes, give the request ids."""
+        path = self._transport.data_path("composite")
         request_ids: list[str] = []
         for collections in pack(items, max_bytes=self._max_body_bytes):
             body = composite_body(collections, target)
             try:
-                answer = self._transport.send_json("POST", self._transport.data_path("composite"), body)
+                answer = self._transport.send_json("POST", path, body, may_compress=True)
             except SalesforceError as error:
                 if isinstance(error, UnknownOutcomeError) or not request_ids:
                     raise

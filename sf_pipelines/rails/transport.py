@@ -17,7 +17,7 @@ from sf_pipelines.rails.auth import Authenticator, Grant
 from sf_pipelines.rails.errors import SessionExpiredError, UnexpectedAnswerError, UnreachableError
 from sf_pipelines.rails.meter import Meter
 from sf_pipelines.rails.retries import RetryPolicy, may_repeat_read, may_repeat_write
-from sf_pipelines.rails.streams import READABLE_CODINGS
+from sf_pipelines.rails.streams import GZIP_CODINGS, READABLE_CODINGS
 from sf_pipelines.rails.wire import Answer, Call, Wire
 
 GZIP_BODY_MIN_BYTES = 4_096
@@ -64,11 +64,16 @@ class Transport:
         """Read a resource of bounded size."""
         return self._perform(Call(method="GET", path=path, params=params, headers=headers))
 
-    def send_json(self, method: str, path: str, payload: Any) -> Answer:
-        """Write; raises UnknownOutcomeError where the answer is lost. Large bodies go compressed."""
+    def send_json(self, method: str, path: str, payload: Any, *, may_compress: bool = False) -> Answer:
+        """Write; raises UnknownOutcomeError where the answer is lost.
+
+        Args:
+            payload: what becomes JSON, or JSON already made.
+            may_compress: whether the resource takes gzip; documented for REST, not for Bulk jobs [D RESTG].
+        """
         body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
         headers = {"Content-Type": "application/json"}
-        if len(body) >= GZIP_BODY_MIN_BYTES:
+        if may_compress and len(body) >= GZIP_BODY_MIN_BYTES:
             body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return self._perform(Call(method=method, path=path, headers=headers, body=body, is_write=True))
@@ -84,11 +89,10 @@ class Transport:
         answer = self._perform(
             Call(method="GET", path=path, params=params, headers=headers, is_streamed=True)
         )
-        kind = answer.headers.get("Content-Type", "text/csv").lower()
-        coding = answer.headers.get("Content-Encoding", "identity").lower()
-        if "html" in kind or "json" in kind or coding not in READABLE_CODINGS:
+        flaw = _flaw_of_csv(answer.headers)
+        if flaw is not None:
             with answer.response:
-                raise answer.unexpected(f"CSV was asked for, but it is '{kind}' in coding '{coding}'")
+                raise answer.unexpected(flaw)
         return answer
 
     def org_time(self) -> datetime:
@@ -128,6 +132,21 @@ class Transport:
             return answer
 
         return self.retries.run(attempt, repeat_if=_repeat_rule(call))
+
+
+def _flaw_of_csv(headers: Mapping[str, str]) -> str | None:
+    """Why an answer cannot be read as CSV whose end is certain."""
+    kind = headers.get("Content-Type", "text/csv").lower()
+    coding = headers.get("Content-Encoding", "identity").lower()
+    if "html" in kind or "json" in kind:
+        return f"CSV was asked for, but it is '{kind}'"
+    if coding not in READABLE_CODINGS:
+        return f"it is encoded as '{coding}', which was not asked for"
+    if coding not in GZIP_CODINGS and not {"content-length", "transfer-encoding"} & {
+        *map(str.lower, headers)
+    }:
+        return "it tells neither its length nor its end, so that a part of it would look like all"
+    return None
 
 
 def _repeat_rule(call: Call) -> Callable[[BaseException], bool]:

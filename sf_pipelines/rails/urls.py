@@ -17,8 +17,12 @@ def is_loopback(url: str) -> bool:
 
 def is_safe_url(url: str) -> bool:
     """Whether tokens may be sent there: TLS, or this very machine."""
-    parts = urlsplit(url)
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
 
 
 def host_and_port(url: str) -> str:
@@ -28,7 +32,7 @@ def host_and_port(url: str) -> str:
 
 
 def site(url: str) -> str:
-    """`scheme://host[:port]` of a URL, without user or path."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}"
+    """`scheme://host[:port]` of a URL as it is written, without user or path; also of an unreadable one."""
+    scheme, _, rest = url.rpartition("://")
+    host = rest.split("/", 1)[0].rpartition("@")[2]
+    return f"{scheme}://{host}" if scheme else host

@@ -18,7 +18,13 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from sf_pipelines.config.settings import Secret
-from sf_pipelines.rails.errors import Facts, SalesforceError, UnexpectedAnswerError, UnknownOutcomeError
+from sf_pipelines.rails.errors import (
+    Facts,
+    SalesforceError,
+    UnexpectedAnswerError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
 from sf_pipelines.rails.failures import failure, lost
 from sf_pipelines.rails.meter import Meter
 from sf_pipelines.rails.refusal import describe_body, refusal
@@ -178,7 +184,6 @@ class Wire:
             UnknownOutcomeError: a write was sent and its answer is lost.
         """
         request_id = uuid.uuid4().hex
-        self._meter.count(call.path)
         upload = None if isinstance(call.body, bytes) or call.body is None else _Upload(call.body)
         try:
             response = self._request(base_url, call, upload or call.body, token, request_id)
@@ -186,7 +191,11 @@ class Wire:
             raise error.source from error.source.__cause__
         except requests.RequestException as error:
             facts = call.facts(request_id)
-            raise failure(error, base_url=base_url, is_write=call.is_write, facts=facts) from error
+            told = failure(error, base_url=base_url, is_write=call.is_write, facts=facts)
+            if not isinstance(told, UnreachableError):
+                self._meter.count(call.path)
+            raise told from error
+        self._meter.count(call.path)
         self._meter.observe(response.headers)
         return Answer(call=call, request_id=request_id, response=response)
 

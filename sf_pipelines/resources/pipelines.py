@@ -6,7 +6,7 @@ load on a machine that reaches neither database nor org.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -22,7 +22,7 @@ class PipelinesResource(dg.ConfigurableResource):
     """Opens what a workflow works with. Where that is, the environment says (`SF_PIPELINES_*`)."""
 
     @contextmanager
-    def open(self, *, tell: Callable[[str], None]) -> Iterator[Tools]:
+    def open(self, *, tell: Callable[[str], None]) -> Generator[Tools]:
         """Tools of one run.
 
         Raises:
@@ -34,7 +34,7 @@ class PipelinesResource(dg.ConfigurableResource):
 
 
 @contextmanager
-def open_tools(settings: Settings, *, tell: Callable[[str], None]) -> Iterator[Tools]:
+def open_tools(settings: Settings, *, tell: Callable[[str], None]) -> Generator[Tools]:
     """Tools on the given settings; the ledger is migrated first."""
     database_url = settings.require_database_url()
     salesforce = settings.require_salesforce()

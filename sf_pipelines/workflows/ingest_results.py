@@ -151,16 +151,13 @@ def _tally(path: Path, key: str) -> _Tally:
         rows += batch.num_rows
         hashes.append(key_hashes(batch.column(key)))
         if _CREATED_COLUMN in batch.schema.names:
-            created += pc.sum(pc.equal(batch.column(_CREATED_COLUMN), "true")).as_py() or 0
+            created += pc.equal(batch.column(_CREATED_COLUMN), pa.scalar("true")).true_count
         if _ERROR_COLUMN in batch.schema.names:
-            codes = pc.value_counts(_codes(batch.column(_ERROR_COLUMN)))
-            errors.update({item["values"]: item["counts"] for item in codes.to_pylist()})
+            errors.update(
+                parse_error(text or "UNKNOWN").code for text in batch.column(_ERROR_COLUMN).to_pylist()
+            )
     keys = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
     return _Tally(rows=rows, created=created, hashes=keys, errors=errors)
-
-
-def _codes(errors: pa.Array) -> pa.Array:
-    return pc.list_element(pc.split_pattern(pc.fill_null(errors, "UNKNOWN"), ":", max_splits=1), 0)
 
 
 def _errors_by_key(

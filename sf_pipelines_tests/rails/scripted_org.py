@@ -45,13 +45,17 @@ class Received:
 
 @dataclass(kw_only=True)
 class Reply:
-    """`cut_after` promises the whole body and hangs up after so many bytes; `hang_up` answers nothing."""
+    """`cut_after` promises the whole body and hangs up after so many bytes; `hang_up` answers nothing.
+
+    Without `tells_length` the body ends where the connection does.
+    """
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     hang_up: bool = False
+    tells_length: bool = True
 
 
 def json_reply(data: Any, status: int = 200, **headers: str) -> Reply:
@@ -199,10 +203,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_blocks(reply.body)
 
     def _send_whole(self, reply: Reply, body: bytes) -> None:
-        self.send_header("Content-Length", str(len(body)))
+        if reply.tells_length:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body if reply.cut_after is None else body[: reply.cut_after])
-        self.close_connection = reply.cut_after is not None
+        self.close_connection = reply.cut_after is not None or not reply.tells_length
 
     def _send_blocks(self, blocks: Iterable[bytes]) -> None:
         self.send_header("Transfer-Encoding", "chunked")

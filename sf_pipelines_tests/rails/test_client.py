@@ -18,6 +18,8 @@ URLS = [
     ("http://localhost.example.org", False),
     ("ftp://localhost", False),
     ("my.salesforce.com", False),
+    ("https://user:seeded-word@host:port", False),
+    ("https://[::1", False),
     ("", False),
 ]
 
@@ -29,5 +31,7 @@ def test_tokens_go_by_tls_or_stay_on_this_machine(url: str, is_safe: bool) -> No
 
 @pytest.mark.parametrize("url", [url for url, is_safe in URLS if not is_safe])
 def test_another_url_is_refused_before_anything_is_sent(url: str) -> None:
-    with pytest.raises(SettingsError, match="SF_PIPELINES_SALESFORCE_URL"):
+    with pytest.raises(SettingsError, match="SF_PIPELINES_SALESFORCE_URL") as caught:
         connect(client_credentials(url))
+
+    assert "seeded-word" not in str(caught.value)

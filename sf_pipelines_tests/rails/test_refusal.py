@@ -25,6 +25,7 @@ from sf_pipelines.rails.errors import (
 from sf_pipelines.rails.refusal import parse_envelope, refusal
 
 GET = Facts(method="GET", path="/services/data/v66.0/query")
+DESCRIBE = Facts(method="GET", path="/services/data/v66.0/sobjects/Accout/describe")
 WRITE = Facts(method="POST", path="/services/data/v66.0/composite")
 NEW_QUERY_JOB = Facts(method="POST", path="/services/data/v66.0/jobs/query")
 NEW_INGEST_JOB = Facts(method="POST", path="/services/data/v66.0/jobs/ingest")
@@ -39,7 +40,7 @@ def envelope(code: str, message: str = "text") -> bytes:
 
 
 def decide(facts: Facts, status: int, body: bytes) -> SalesforceError:
-    return refusal(status=status, body=body, is_write=facts is not GET and facts is not JOB, facts=facts)
+    return refusal(status=status, body=body, is_write=facts["method"] != "GET", facts=facts)
 
 
 TABLE: list[Any] = [
@@ -99,6 +100,7 @@ TABLE: list[Any] = [
     pytest.param(GET, 400, envelope("MALFORMED_QUERY"), RefusedError, id="malformed-query"),
     pytest.param(GET, 404, envelope("NOT_FOUND"), RefusedError, id="not-found"),
     pytest.param(JOB, 404, envelope("NOT_FOUND"), BulkJobNotFoundError, id="job-not-found"),
+    pytest.param(DESCRIBE, 404, envelope("NOT_FOUND"), ObjectNotFoundError, id="describe-not-found"),
     pytest.param(JOB, 400, envelope("INVALIDJOBSTATE"), BulkJobStateError, id="job-state"),
     pytest.param(JOB, 400, envelope("InvalidJobState"), BulkJobStateError, id="job-state-camel-case"),
     pytest.param(NEW_INGEST_JOB, 400, envelope("INVALIDENTITY"), ObjectNotFoundError, id="ingest-object"),
@@ -183,6 +185,8 @@ def test_missing_objects_and_fields_are_named() -> None:
     assert missing_object.sobject == "Accout"
     assert isinstance(missing_field, FieldNotFoundError)
     assert (missing_field.field, missing_field.sobject) == ("Foo__c", "Contact")
+    assert "no object 'Accout'" in str(missing_object)
+    assert "object 'Contact' has no field 'Foo__c'" in str(missing_field)
 
 
 def test_html_is_named_by_its_title_and_not_quoted() -> None:

@@ -188,6 +188,17 @@ def test_an_answer_that_is_no_csv_is_unexpected(org: ScriptedOrg, client: Salesf
             read_all(client)
 
 
+def test_a_body_without_length_is_taken_only_if_gzip_marks_its_end(
+    org: ScriptedOrg, client: SalesforceClient
+) -> None:
+    org.script("GET", FAILED_RESULTS, csv_reply(gzip.compress(CSV), headers=GZIP, tells_length=False))
+    assert read_all(client) == CSV
+
+    org.script("GET", FAILED_RESULTS, csv_reply(CSV, tells_length=False))
+    with pytest.raises(UnexpectedAnswerError, match="length"):
+        read_all(client)
+
+
 def test_a_file_that_is_left_early_is_closed(org: ScriptedOrg, client: SalesforceClient) -> None:
     org.script("GET", FAILED_RESULTS, csv_reply(CSV))
     left: list[ReadableBytes] = []

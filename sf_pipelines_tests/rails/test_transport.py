@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sf_pipelines.model.rail import Operation
+from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.errors import (
     ConcurrencyLimitError,
     OrgUnavailableError,
@@ -15,6 +16,7 @@ from sf_pipelines.rails.errors import (
     TransportError,
     UnexpectedAnswerError,
     UnknownOutcomeError,
+    UnreachableError,
 )
 from sf_pipelines.rails.ports import ApiUsage, SalesforceClient
 from sf_pipelines_tests.rails.scripted_org import (
@@ -25,6 +27,7 @@ from sf_pipelines_tests.rails.scripted_org import (
     error_reply,
     json_reply,
 )
+from sf_pipelines_tests.rails.settings_samples import client_credentials
 
 EXPIRED = error_reply(401, "INVALID_SESSION_ID", "Session expired or invalid")
 BUSY = error_reply(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")
@@ -280,6 +283,19 @@ def test_calls_are_counted_with_their_repetitions_and_without_tokens(
 
     assert client.org.calls_made == 3
     assert len(org.token_calls()) == 2
+
+
+def test_a_call_that_was_never_sent_is_not_counted(sleeps: list[float]) -> None:
+    with ScriptedOrg() as org:
+        org.script("GET", "query", count_reply(1))
+        client = connect(client_credentials(org.url), sleep=sleeps.append)
+        client.rest.count("SELECT COUNT() FROM Account")
+
+    with pytest.raises(UnreachableError):
+        client.rest.write("Account", Operation.INSERT, [{"Name": "Ann"}])
+
+    assert client.org.calls_made == 1
+    assert len(sleeps) == 4
 
 
 def test_the_orgs_own_request_id_is_kept(org: ScriptedOrg, client: SalesforceClient) -> None:

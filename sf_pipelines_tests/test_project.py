@@ -1,0 +1,86 @@
+"""The project as a whole: names agree, every module imports, and nothing in use is on its way out."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+import sf_pipelines
+from sf_pipelines.definitions import defs
+
+ROOT = Path(sf_pipelines.__file__).parents[1]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(sf_pipelines.__path__, "sf_pipelines.")
+    if ".migrations" not in module.name
+)
+
+
+def test_workspace_and_dg_name_the_same_code_location() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"][0]["python_module"]
+    assert workspace["location_name"] == project["code_location_name"]
+    assert workspace["module_name"] == f"{project['root_module']}.definitions"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_imports_without_a_dagster_lifecycle_warning(name: str) -> None:
+    importlib.import_module(name)
+
+
+def test_all_definitions_load_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SF_PIPELINES_DATABASE_URL", "SF_PIPELINES_SALESFORCE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    dg.Definitions.validate_loadable(defs())
+
+
+def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
+    definitions = defs()
+    repository = definitions.get_repository_def()
+    assets = sorted(key.to_user_string() for key in repository.asset_graph.get_all_asset_keys())
+    checks = sorted(
+        f"{key.asset_key.to_user_string()}:{key.name}" for key in repository.asset_graph.asset_check_keys
+    )
+    assert assets == [
+        "salesforce/account/extract",
+        "salesforce/account/load",
+        "salesforce/opportunity/extract",
+        "salesforce/opportunity/load",
+    ]
+    assert checks == [
+        "salesforce/account/extract:every_row_accounted_for",
+        "salesforce/account/load:every_row_accounted_for",
+        "salesforce/account/load:rejects_within_tolerance",
+        "salesforce/opportunity/extract:every_row_accounted_for",
+        "salesforce/opportunity/load:every_row_accounted_for",
+        "salesforce/opportunity/load:rejects_within_tolerance",
+    ]
+    assert sorted(schedule.name for schedule in repository.schedule_defs) == [
+        "nightly_extract_schedule",
+        "nightly_load_schedule",
+    ]
+
+
+def test_opportunities_wait_for_the_accounts_that_they_refer_to() -> None:
+    graph = defs().get_repository_def().asset_graph
+    opportunity = dg.AssetKey(["salesforce", "opportunity", "load"])
+    assert graph.get(opportunity).parent_keys == {dg.AssetKey(["salesforce", "account", "load"])}
+
+
+def test_no_tracked_file_names_a_machine_path_or_a_registry_host() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    forbidden = ("/".join(("", "work", "main")), "pypi" + ".org", "file" + ":///")
+    found = [
+        (name, word)
+        for name in files.stdout.split()
+        for word in forbidden
+        if word in (ROOT / name).read_text(encoding="utf-8", errors="replace")
+    ]
+    assert found == []
