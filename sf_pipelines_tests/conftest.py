@@ -1,13 +1,14 @@
-"""Real parts in small for every test: one PostgreSQL server a worker, a migrated database a test."""
+"""A real PostgreSQL for tests: one server per pytest process, one fresh migrated database per test."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
-import psycopg2
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from sf_pipelines.ledger.engine import migrate, open_engine
 from sf_pipelines.local.postgres import EmbeddedPostgres
@@ -17,48 +18,68 @@ TEMPLATE = "migrated_template"
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a server with an empty database `sf_pipelines`."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data") as postgres:
+    """URL of an empty database on a server of this pytest process."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with EmbeddedPostgres(folder) as postgres:
+        with _administrator(postgres.url) as engine, engine.connect() as connection:
+            # a test's database need not outlive a power cut, and a test shouldn't wait for the disk
+            connection.execute(text("ALTER SYSTEM SET fsync = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
         yield postgres.url
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """URL of a fresh database without any table."""
+    with _fresh_database(postgres_url, template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_url: str, _migrated_template: str) -> Iterator[str]:
+    """URL of a fresh database that holds an empty, migrated ledger."""
+    with _fresh_database(postgres_url, template=_migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A pool on a fresh database that holds an empty, migrated ledger."""
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def template(postgres_url: str) -> str:
-    """Name of a database with the newest ledger in it, to copy from."""
-    _administer(postgres_url, f"CREATE DATABASE {TEMPLATE}")
+def _migrated_template(postgres_url: str) -> str:
+    with _administrator(postgres_url) as server, server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
     engine = open_engine(_named(postgres_url, TEMPLATE))
     migrate(engine)
     engine.dispose()
     return TEMPLATE
 
 
-@pytest.fixture
-def database_url(postgres_url: str, template: str) -> Iterator[str]:
-    """A migrated database of the test's own."""
-    name = f"test_{uuid4().hex[:12]}"
-    _administer(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _named(postgres_url, name)
-    _administer(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+@contextmanager
+def _fresh_database(postgres_url: str, *, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    with _administrator(postgres_url) as server:
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield _named(postgres_url, name)
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """A pool on the test's database."""
-    opened = open_engine(database_url)
-    yield opened
-    opened.dispose()
+@contextmanager
+def _administrator(url: str) -> Iterator[Engine]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _named(url: str, database: str) -> str:
-    head, _, options = url.partition("?")
-    return f"{head.rsplit('/', 1)[0]}/{database}?{options}"
-
-
-def _administer(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
+    return make_url(url).set(database=database).render_as_string(hide_password=False)

@@ -37,6 +37,9 @@ class Secret:
 
     __str__ = __repr__
 
+    def __format__(self, format_spec: str) -> str:
+        return format(repr(self), format_spec)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._text == self._text
 
@@ -77,7 +80,7 @@ class Settings:
     Attributes:
         home: folder of the embedded parts and of spools.
         database_url: PostgreSQL of ledger and warehouse; None means the embedded server.
-        lake: folder or URL of the Parquet lake.
+        lake: absolute folder or URL of the Parquet lake.
         salesforce: None means the embedded emulator.
         extract_lag_seconds: how far behind the org's clock an extract window must end, so that
             transactions still in flight are not missed.
@@ -120,10 +123,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=home,
         database_url=Secret(database_url) if database_url else None,
-        lake=_read(values, "LAKE") or str(home / "lake"),
+        lake=_lake(values, home),
         salesforce=_salesforce(values) if _read(values, "SALESFORCE_URL") else None,
         extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
     )
+
+
+def _lake(values: Mapping[str, str], home: Path) -> str:
+    lake = _read(values, "LAKE")
+    if lake is None:
+        return str(home / "lake")
+    return lake if "://" in lake else str(Path(lake).absolute())
 
 
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
@@ -135,7 +145,7 @@ def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
         raise SettingsError(f"{PREFIX}SALESFORCE_FLOW is '{flow_text}': use one of {known}.") from None
     key_file = _read(values, "SALESFORCE_JWT_PRIVATE_KEY_FILE")
     settings = SalesforceSettings(
-        url=(_read(values, "SALESFORCE_URL") or "").rstrip("/"),
+        url=_web_address(values, "SALESFORCE_URL"),
         flow=flow,
         client_id=_read(values, "SALESFORCE_CLIENT_ID") or "",
         client_secret=_secret(values, "SALESFORCE_CLIENT_SECRET"),
@@ -168,6 +178,13 @@ def _check_flow(settings: SalesforceSettings) -> None:
 
 def _read(values: Mapping[str, str], name: str) -> str | None:
     return values.get(PREFIX + name) or None
+
+
+def _web_address(values: Mapping[str, str], name: str) -> str:
+    text = _read(values, name) or ""
+    if not text.startswith(("https://", "http://")):
+        raise SettingsError(f"{PREFIX}{name} is '{text}': set it to an address that begins with https://.")
+    return text.rstrip("/")
 
 
 def _secret(values: Mapping[str, str], name: str) -> Secret | None:

@@ -15,7 +15,7 @@ class Clock:
     """A thread-safe clock that runs at wall speed from an injected start, or stands still when frozen."""
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
-        """Start at `start` (aware; None is the wall time). A frozen clock moves only by `advance` and `set`."""
+        """Start at `start` (None: the wall time). A frozen clock moves only by `advance` and `set`."""
         self._lock = Lock()
         self._frozen = frozen
         self._base = _aware(start or datetime.now(UTC))

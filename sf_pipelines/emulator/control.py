@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.http.body_stream import BodyStream
 from sf_pipelines.emulator.http.envelope import not_found
 from sf_pipelines.emulator.http.messages import json_error, parse_json
-from sf_pipelines.emulator.http.shell import read_body
 from sf_pipelines.emulator.http.surface import Surface
 
 _LOOPBACK = ("127.0.0.1", "::1", "testclient")
@@ -38,7 +38,7 @@ async def serve_control(surface: Surface, request: Request) -> Response:
     if action is None:
         message = f"HTTP Method '{request.method}' not allowed. Allowed are {','.join(methods)}"
         raise SalesforceError("METHOD_NOT_ALLOWED", message, status=405)
-    content = await read_body(request)
+    content = await BodyStream(request.receive).whole()
     body = parse_json(content) if content else {}
     if not isinstance(body, dict):
         raise json_error("The body of a control call is a JSON object")

@@ -24,7 +24,7 @@ _HOUR_MINUTES = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LimitKind:
-    """One key of `/limits`: its maximum, its window (None: not a rolling one) and the units of one counted piece."""
+    """One key of `/limits`: its maximum, its window (None: not rolling), the pieces that make one unit."""
 
     maximum: int
     window_minutes: int | None = _DAY_MINUTES

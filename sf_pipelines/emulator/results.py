@@ -43,9 +43,9 @@ ReadPage = Callable[[int, int], list[tuple[Any, ...]]]
 class QueryResult:
     """The rows of one query, taken from a snapshot of row ids and read when asked for.
 
-    The set and the order of the rows are fixed when the query runs; the values are those at reading time, and
-    a row that was removed for good meanwhile is left out. Values are in canonical storage form (values.py turns
-    them into REST or CSV values).
+    The set and the order of the rows are fixed when the query runs; the values are those at reading time.
+    A row that was removed for good meanwhile is left out. Values are in canonical storage form (values.py
+    turns them into REST or CSV values).
     """
 
     sobject: str

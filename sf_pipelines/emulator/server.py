@@ -263,6 +263,7 @@ def _serve(opened: ExitStack, listener: socket.socket, app: EmulatorApp) -> None
     config = uvicorn.Config(
         app,
         http="httptools",
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,

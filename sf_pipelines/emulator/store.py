@@ -9,7 +9,7 @@ Belongs here: SQL that knows no Salesforce rule. Not here: validation (dml/), SO
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -78,7 +78,7 @@ class Store:
         return (row[0] for row in self._db.execute(sql, parameters))
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None, None, None]:
         """Hold the lock and one transaction: commit at the end, roll back on any exception."""
         with self.lock:
             self._db.execute("BEGIN IMMEDIATE")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from sf_pipelines.lake.types import time_of_day
+from sf_pipelines.lake.errors import LakeError
+from sf_pipelines.lake.typed_columns import typed_column
 
 
 def json_page_to_batch(records: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
@@ -16,8 +17,12 @@ def json_page_to_batch(records: Sequence[Mapping[str, Any]], schema: pa.Schema) 
 
     Args:
         records: JSON objects; a parent's field `Owner.Name` is in the nested object `Owner`.
+        schema: names and types, as from `arrow_schema`.
+
+    Raises:
+        LakeError: a value is not of its field's type; the message names the column.
     """
-    columns = [_column([_value(record, field.name) for record in records], field.type) for field in schema]
+    columns = [_column([_value(record, field.name) for record in records], field) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -30,16 +35,27 @@ def _value(record: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _column(values: list[Any], wanted: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(wanted):
-        # REST writes +0000 where ISO 8601 has a colon or Z ([R] salesforce-api.md 3.2)
-        return pc.replace_substring(pa.array(values, pa.string()), "+0000", "Z").cast(wanted)
-    if pa.types.is_date(wanted):
-        return pa.array(values, pa.string()).cast(wanted)
-    if pa.types.is_time(wanted):
-        return time_of_day(pa.array(values, pa.string()))
-    if pa.types.is_integer(wanted):
-        return pa.array([None if value is None else int(value) for value in values], wanted)
-    if pa.types.is_string(wanted):
-        return pa.array([value or None for value in values], wanted)
-    return pa.array(values, wanted)
+def _column(values: list[Any], field: pa.Field) -> pa.Array:
+    if not pa.types.is_struct(field.type) and all(
+        value is None or isinstance(value, str) for value in values
+    ):
+        return typed_column(pa.array([value or None for value in values], pa.string()), field)
+    if pa.types.is_string(field.type):
+        return pa.array([_text(value) for value in values], pa.string())
+    try:
+        if pa.types.is_floating(field.type):
+            # Arrow takes no whole number beyond 2**53 for a double, a CSV reader rounds it
+            values = [None if value is None else float(value) for value in values]
+        return pa.array(values, field.type)
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise LakeError(
+            f"The column {field.name} holds a value that is no {field.type} ({reason})."
+        ) from error
+
+
+def _text(value: Any) -> str | None:
+    """A value of a field without a type of its own (anyType, json) as the text that a Bulk CSV has for it."""
+    if value is None or isinstance(value, str):
+        return value or None
+    return orjson.dumps(value).decode()

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import pyarrow as pa
 
 from sf_pipelines.model.describe import FieldDescribe, SObjectDescribe
 
+SET_NULL = "#N/A"
+"""Bulk's own word for "set to null" ([D] BULKG 5.3): it means the same on the REST rail."""
+
 _NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+# what a Bulk CSV may hold for a boolean ([I] salesforce-api.md 5.3)
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def to_json_records(batch: pa.RecordBatch, describe: SObjectDescribe) -> list[dict[str, Any]]:
+def to_json_records(batch: pa.RecordBatch, describe: SObjectDescribe, sobject: str) -> list[dict[str, Any]]:
     """Records for Collections: nulls are left out, as an empty value is in a Bulk CSV.
 
     Text that does not parse as its field's type goes as it is: the org judges it, on either rail alike.
+    A parent by its external id, `Account.External_Id__c`, becomes a nested object.
     """
-    records: list[dict[str, Any]] = [{} for _ in range(batch.num_rows)]
+    records: list[dict[str, Any]] = [{"attributes": {"type": sobject}} for _ in range(batch.num_rows)]
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        field = describe.field(name)
+        parent, _, parent_key = name.partition(".")
+        field = None if parent_key else describe.field(name)
         for record, text in zip(records, column.to_pylist(), strict=True):
-            if text is not None:
+            if text is None:
+                continue
+            if parent_key:
+                record[parent] = None if text == SET_NULL else {parent_key: text}
+            else:
                 record[name] = _json_value(text, field)
     return records
 
 
 def _json_value(text: str, field: FieldDescribe | None) -> Any:
-    if text == "#N/A":
-        # the Bulk word for "set to null" means the same here
+    if text == SET_NULL:
         return None
-    kind = field.type if field is not None else "string"
+    kind = field.type.lower() if field is not None else "string"
     if kind in _NUMBERS:
         return _number(text)
     if kind == "boolean":
@@ -38,10 +51,10 @@ def _json_value(text: str, field: FieldDescribe | None) -> Any:
     return text
 
 
-def _number(text: str) -> Any:
-    for parse in (int, float):
-        try:
-            return parse(text)
-        except ValueError:
-            continue
+def _number(text: str) -> int | float | str:
+    """The number that JSON can say; what Python alone would take for one (1_000, nan, inf) stays text."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,9 @@ from pyarrow import fs
 from sf_pipelines.lake.errors import LakeError
 
 ROW_GROUP_ROWS = 131_072
+ROW_GROUP_MAX_BYTES = 64 << 20
+"""Rows are held until their group is full; wide rows fill it by bytes, so that memory is bounded."""
+
 READ_BATCH_ROWS = 32_768
 
 
@@ -24,31 +28,37 @@ class ParquetSink:
     """One file under way; used as a context manager, it appears when the block ends without an error.
 
     Attributes:
-        uri: where the file will be; rows: written so far.
+        uri: where the file will be.
+        rows: taken so far; bytes_written: size of the file, 0 until it appeared.
     """
 
-    def __init__(self, lake: str, relative_path: str, schema: pa.Schema) -> None:
-        self._files, root = _filesystem(lake)
+    def __init__(self, lake_url: str, relative_path: str, schema: pa.Schema) -> None:
+        self._files, root = _filesystem(lake_url)
         self._path = posixpath.join(root, relative_path)
         self._part = posixpath.join(posixpath.dirname(self._path), f".{uuid4().hex}.part")
         self._schema = schema
         self._held: list[pa.RecordBatch] = []
-        self._held_rows = 0
+        self._held_rows = self._held_bytes = 0
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
-        self.uri = f"{lake.rstrip('/')}/{relative_path}"
+        self.bytes_written = 0
+        self.uri = f"{lake_url.rstrip('/')}/{relative_path}"
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; row groups are written when they are full.
 
         Raises:
-            LakeError: the lake cannot be written; nothing is left behind.
+            LakeError: the lake cannot be written.
         """
         self._held.append(batch)
         self._held_rows += batch.num_rows
+        self._held_bytes += batch.nbytes
         self.rows += batch.num_rows
-        if self._held_rows >= ROW_GROUP_ROWS:
-            self._flush()
+        if self._held_rows >= ROW_GROUP_ROWS or self._held_bytes >= ROW_GROUP_MAX_BYTES:
+            try:
+                self._flush()
+            except OSError as error:
+                raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
         try:
@@ -57,6 +67,7 @@ class ParquetSink:
                 self._part, self._schema, filesystem=self._files, compression="zstd"
             )
         except OSError as error:
+            self._discard()
             raise self._unwritable(error) from error
         return self
 
@@ -66,24 +77,30 @@ class ParquetSink:
         if error is not None:
             self._discard()
             return
-        self._flush()
         try:
-            assert self._writer is not None
-            self._writer.close()
-            self._files.move(self._part, self._path)
-        except OSError as failure:
+            self._flush()
+            self._publish()
+        except BaseException as failure:
             self._discard()
-            raise self._unwritable(failure) from failure
+            if isinstance(failure, OSError):
+                raise self._unwritable(failure) from failure
+            raise
 
     def _flush(self) -> None:
-        if not self._held:
-            return
-        assert self._writer is not None
-        try:
+        if self._held:
+            assert self._writer is not None
             self._writer.write_table(pa.Table.from_batches(self._held, self._schema))
-        except OSError as error:
-            raise self._unwritable(error) from error
-        self._held, self._held_rows = [], 0
+            self._held, self._held_rows, self._held_bytes = [], 0, 0
+
+    def _publish(self) -> None:
+        assert self._writer is not None
+        self._writer.close()
+        if self._files.get_file_info(self._path).type is not fs.FileType.NotFound:
+            raise LakeError(f"The lake file {self.uri} exists and is never rewritten: choose another name.")
+        if isinstance(self._files, fs.LocalFileSystem):
+            _sync_to_disk(self._part)
+        self.bytes_written = self._files.get_file_info(self._part).size
+        self._files.move(self._part, self._path)
 
     def _discard(self) -> None:
         # closing writes a footer, which fails again on a full disk: the file goes away either way
@@ -94,8 +111,9 @@ class ParquetSink:
             self._files.delete_file(self._part)
 
     def _unwritable(self, error: OSError) -> LakeError:
+        reason = error.strerror or str(error).splitlines()[0]
         return LakeError(
-            f"The lake cannot be written at {self.uri} ({error}): free space, mend the permissions, or set "
+            f"The lake cannot be written at {self.uri} ({reason}): free space, mend the permissions, or set "
             "SF_PIPELINES_LAKE to another folder."
         )
 
@@ -104,21 +122,35 @@ def read_parquet(uri: str) -> Iterator[pa.RecordBatch]:
     """Batches of a file in order.
 
     Raises:
-        LakeError: there is no such file.
+        LakeError: there is no such file, or it is no Parquet.
     """
     folder, name = posixpath.split(uri)
     files, root = _filesystem(folder)
     try:
-        with pq.ParquetFile(files.open_input_file(posixpath.join(root, name))) as file:
+        with (
+            files.open_input_file(posixpath.join(root, name)) as opened,
+            pq.ParquetFile(opened) as file,
+        ):
             yield from file.iter_batches(READ_BATCH_ROWS)
-    except OSError as error:
-        raise LakeError(f"The lake file {uri} cannot be read ({error}).") from error
+    except (OSError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+        raise LakeError(f"The lake file {uri} cannot be read ({reason}): run its window again.") from error
 
 
-def _filesystem(lake: str) -> tuple[fs.FileSystem, str]:
-    if "://" not in lake:
-        return fs.LocalFileSystem(), str(Path(lake).absolute())
+def _filesystem(lake_url: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in lake_url:
+        return fs.LocalFileSystem(), str(Path(lake_url).absolute())
     try:
-        return fs.FileSystem.from_uri(lake)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise LakeError(f"SF_PIPELINES_LAKE is {lake}, which cannot be opened ({error}).") from error
+        return fs.FileSystem.from_uri(lake_url)
+    except (pa.ArrowException, OSError, ImportError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise LakeError(f"SF_PIPELINES_LAKE is {lake_url}, which cannot be opened ({reason}).") from error
+
+
+def _sync_to_disk(path: str) -> None:
+    """A rename may reach the disk before the bytes do: without this a power cut leaves an empty file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

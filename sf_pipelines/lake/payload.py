@@ -6,8 +6,8 @@ One form serves all: Bulk uploads the bytes, REST reads the rows back, and resul
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,11 @@ from pyarrow import csv
 from sf_pipelines.config.limits import BULK_JOB_MAX_BYTES_RAW
 from sf_pipelines.lake.csv_rows import read_csv_text
 from sf_pipelines.lake.errors import LakeError, SourceError
+from sf_pipelines.lake.salesforce_text import without_empty_text
 from sf_pipelines.model.sync import FieldMapping, LoadSync
+
+HASH_KEY = "sf_pipelines_key"
+"""16 characters; a stored hash is only comparable under the same key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +35,7 @@ class PayloadChunk:
 
     Attributes:
         number: from 0; rows: without the header; bytes_raw: with it.
+        key: the field that identifies a row.
     """
 
     number: int
@@ -39,15 +44,19 @@ class PayloadChunk:
     rows: int
     bytes_raw: int
 
+    def open(self) -> BinaryIO:
+        """The file as bytes, from its start."""
+        return self.path.open("rb")
+
     def body(self, block_bytes: int = 1 << 20) -> Iterator[bytes]:
         """The file in blocks, from its start at each call."""
-        with self.path.open("rb") as file:
+        with self.open() as file:
             while block := file.read(block_bytes):
                 yield block
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows as text columns, in file order, empty values null."""
-        with self.path.open("rb") as file:
+        with self.open() as file:
             yield from read_csv_text(file)
 
     def keys(self) -> NDArray[np.uint64]:
@@ -66,15 +75,20 @@ class Payload:
     bytes_raw: int
     chunks: tuple[PayloadChunk, ...]
 
+    def remove(self) -> None:
+        """Delete the chunks, and their folder if nothing else is in it."""
+        _remove([chunk.path for chunk in self.chunks])
 
-def key_hashes(values: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+
+def key_hashes(values: pa.Array | pa.ChunkedArray | NDArray[np.object_]) -> NDArray[np.uint64]:
     """A 64-bit hash of each key, null as the empty text.
 
     Eight bytes a row instead of the key itself keep a join of millions of rows in memory; among ten
-    million keys two share a hash with a chance of three in a million.
+    million keys two share a hash with a chance of three in a million, where 32 bits would make it certain.
     """
-    texts = values.fill_null("").to_numpy(zero_copy_only=False)
-    return pd.util.hash_array(texts.astype(object), categorize=False)
+    column = pa.array(values, pa.string()) if isinstance(values, np.ndarray) else values
+    texts = pc.fill_null(column, "").to_numpy(zero_copy_only=False)
+    return pd.util.hash_array(texts.astype(object, copy=False), hash_key=HASH_KEY, categorize=False)
 
 
 def write_payload(
@@ -84,26 +98,35 @@ def write_payload(
     folder: Path,
     max_bytes: int = BULK_JOB_MAX_BYTES_RAW,
 ) -> Payload:
-    """Map source rows to the fields of a sync and write them as chunks.
+    """Map source rows to the fields of a sync and write them as chunks: RFC 4180, LF, UTF-8.
 
-    Empty text is written like null, since the org stores no empty text.
+    Empty text is written like null, since the org stores no empty text. `#N/A` in a source is left as it
+    is: to Salesforce it is the word for "set to null".
+
+    Args:
+        batches: text columns, among them those that the sync's fields name.
+        sync: columns, `values` maps and key.
+        folder: where the chunks go; made if missing.
+        max_bytes: of one chunk, header included.
 
     Raises:
-        SourceError: one row alone is larger than a job may be.
-        LakeError: the folder cannot be written.
+        SourceError: a column is missing, a field is filled twice, or one row alone is larger than a chunk.
+        LakeError: the folder cannot be written. After any error no chunk is left behind.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_fields(sync)
     writer = _ChunkWriter(folder, sync, max_bytes)
     try:
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         for batch in batches:
-            writer.write(_mapped(batch, sync.fields))
-        chunks = writer.finish()
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise LakeError(
-            f"The spool folder {folder} cannot be written ({error.strerror}): free space, or set "
-            "SF_PIPELINES_HOME to another folder."
-        ) from error
+            mapped = _mapped(batch, sync)
+            with _writing(folder):
+                writer.write(mapped)
+        with _writing(folder):
+            chunks = writer.finish()
+    except BaseException:
+        writer.discard()
+        raise
     return Payload(
         columns=sync.field_names,
         key=sync.key,
@@ -118,16 +141,15 @@ class _ChunkWriter:
         self._folder = folder
         self._key = sync.key
         self._max_bytes = max_bytes
-        self._header = _csv_bytes(_empty(sync.field_names), header=True)
+        self._header = _csv_bytes(_empty(sync.field_names), include_header=True)
         self._chunks: list[PayloadChunk] = []
         self._file: BinaryIO | None = None
-        self._path = folder
         self._rows = self._bytes = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows == 0:
             return
-        text = _csv_bytes(batch, header=False)
+        text = _csv_bytes(batch, include_header=False)
         if self._file is not None and self._bytes + len(text) > self._max_bytes:
             self._close()
         if len(self._header) + len(text) > self._max_bytes:
@@ -143,19 +165,29 @@ class _ChunkWriter:
             self._close()
         return self._chunks
 
+    def discard(self) -> None:
+        if self._file is not None:
+            # closing writes what is still buffered, which fails again on a full disk
+            with suppress(OSError):
+                self._file.close()
+        _remove([*(chunk.path for chunk in self._chunks), self._path()])
+
     def _write_halves(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows == 1:
             key = batch.column(self._key)[0].as_py()
             raise SourceError(
-                f"The row with key {key} is larger than one job may be ({self._max_bytes:,} bytes)."
+                f"The row with {self._key} {key} is larger than one job may be ({self._max_bytes:,} bytes): "
+                "shorten it."
             )
         middle = batch.num_rows // 2
         self.write(batch.slice(0, middle))
         self.write(batch.slice(middle))
 
+    def _path(self) -> Path:
+        return self._folder / f"chunk-{len(self._chunks):05d}.csv"
+
     def _open(self) -> BinaryIO:
-        self._path = self._folder / f"chunk-{len(self._chunks):05d}.csv"
-        self._file = self._path.open("wb")
+        self._file = self._path().open("wb")
         self._file.write(self._header)
         self._rows, self._bytes = 0, len(self._header)
         return self._file
@@ -165,29 +197,71 @@ class _ChunkWriter:
         self._file.close()
         self._file = None
         chunk = PayloadChunk(
-            number=len(self._chunks), path=self._path, key=self._key, rows=self._rows, bytes_raw=self._bytes
+            number=len(self._chunks), path=self._path(), key=self._key, rows=self._rows, bytes_raw=self._bytes
         )
         self._chunks.append(chunk)
 
 
-def _mapped(batch: pa.RecordBatch, mappings: tuple[FieldMapping, ...]) -> pa.RecordBatch:
-    columns = [_translated(batch.column(mapping.column), mapping.values) for mapping in mappings]
-    return pa.RecordBatch.from_arrays(columns, names=[mapping.field for mapping in mappings])
+def _check_fields(sync: LoadSync) -> None:
+    for name in sync.field_names:
+        if sync.field_names.count(name) > 1:
+            raise SourceError(f"{sync.name} fills the field {name} more than once: keep one of its columns.")
+    if sync.key not in sync.field_names:
+        raise SourceError(f"{sync.name} has the key {sync.key}, which is none of its fields: add it to them.")
+
+
+def _mapped(batch: pa.RecordBatch, sync: LoadSync) -> pa.RecordBatch:
+    columns = [_translated(_column(batch, mapping, sync), mapping.values) for mapping in sync.fields]
+    if len(columns) == 1:
+        # the only value of a row must be quoted when it is empty: readers skip blank lines
+        columns = [pc.fill_null(columns[0], "")]
+    return pa.RecordBatch.from_arrays(columns, names=list(sync.field_names))
+
+
+def _column(batch: pa.RecordBatch, mapping: FieldMapping, sync: LoadSync) -> pa.Array:
+    names = batch.schema.names
+    if mapping.column not in names:
+        raise SourceError(
+            f"{sync.name} fills {mapping.field} from the column {mapping.column}, which its source does not "
+            f"have; it has {', '.join(names)}."
+        )
+    return batch.column(mapping.column)
 
 
 def _translated(column: pa.Array, values: Mapping[str, str]) -> pa.Array:
-    filled = pc.if_else(pc.equal(column, pa.scalar("")), pa.scalar(None, pa.string()), column)
-    if not values:
-        return filled
-    positions = pc.index_in(filled, pa.array(list(values), pa.string()))
-    return pc.coalesce(pa.array(list(values.values()), pa.string()).take(positions), filled)
+    if values:
+        positions = pc.index_in(column, pa.array(list(values), pa.string()))
+        column = pc.coalesce(pa.array(list(values.values()), pa.string()).take(positions), column)
+    return without_empty_text(column)
 
 
-def _csv_bytes(batch: pa.RecordBatch, *, header: bool) -> bytes:
+def _csv_bytes(batch: pa.RecordBatch, *, include_header: bool) -> memoryview:
     buffer = io.BytesIO()
-    csv.write_csv(batch, buffer, csv.WriteOptions(include_header=header, quoting_style="needed"))
-    return buffer.getvalue()
+    # "needed" quotes every text and leaves null empty
+    csv.write_csv(batch, buffer, csv.WriteOptions(include_header=include_header, quoting_style="needed"))
+    return buffer.getbuffer()
 
 
 def _empty(names: tuple[str, ...]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], pa.string()) for _ in names], names=list(names))
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    if paths:
+        # refused by the system while other files are in it
+        with suppress(OSError):
+            paths[0].parent.rmdir()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LakeError(
+            f"The spool folder {folder} cannot be written ({error.strerror}): free space, mend the "
+            "permissions, or set SF_PIPELINES_HOME to another folder."
+        ) from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sf_pipelines.lake.errors import LakeError
 from sf_pipelines.model.describe import FieldDescribe, SObjectDescribe
 
 ADDRESS = pa.struct(
@@ -40,18 +40,30 @@ def arrow_type(field: FieldDescribe) -> pa.DataType:
     return _TYPES.get(field.type.lower(), pa.string())
 
 
-def arrow_schema(describe: SObjectDescribe, fields: Sequence[str]) -> pa.Schema:
-    """Schema of the named fields in the given order; each keeps its Salesforce type as metadata."""
-    described = [describe.fields[name] for name in fields]
-    return pa.schema(
-        [
-            pa.field(field.name, arrow_type(field), metadata={b"sf_type": field.type.encode()})
-            for field in described
-        ]
-    )
+def arrow_schema(
+    describe: SObjectDescribe,
+    fields: Sequence[str],
+    *,
+    parents: Mapping[str, SObjectDescribe] | None = None,
+) -> pa.Schema:
+    """Schema of the named fields in the given order; each keeps its Salesforce type as metadata `sf_type`.
+
+    Args:
+        describe: the object of the query.
+        fields: API names; a parent's field is `Owner.Name`.
+        parents: describes of the parents by relationship path, `Owner` or `Account.Owner`.
+
+    Raises:
+        LakeError: a field that no given describe has.
+    """
+    return pa.schema([_arrow_field(name, describe, parents or {}) for name in fields])
 
 
-def time_of_day(column: pa.Array) -> pa.Array:
-    """Text like `12:00:00.000Z` as time32[ms]; pyarrow casts text to times of day only by way of a date."""
-    dated = pc.replace_substring_regex(pc.utf8_rtrim(column, "Z"), "^", "1970-01-01T")
-    return dated.cast(pa.timestamp("ms")).cast(pa.time32("ms"))
+def _arrow_field(path: str, describe: SObjectDescribe, parents: Mapping[str, SObjectDescribe]) -> pa.Field:
+    relationship, _, name = path.rpartition(".")
+    owner = parents.get(relationship) if relationship else describe
+    field = owner.field(name) if owner is not None else None
+    if field is None:
+        raise LakeError(f"{describe.name} has no field {path} in its describe: remove it, or check its name.")
+    full_name = f"{relationship}.{field.name}" if relationship else field.name
+    return pa.field(full_name, arrow_type(field), metadata={b"sf_type": field.type.encode()})

@@ -6,22 +6,22 @@ The newer SystemModstamp wins, so that a window may be read again, late or twice
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
+from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import adbc_driver_postgresql.dbapi as adbc
-import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
-from adbc_driver_manager.dbapi import Connection, Cursor
+from adbc_driver_manager.dbapi import Cursor
 from adbc_driver_manager.dbapi import Error as AdbcError
 
+from sf_pipelines.lake import raw_tables
 from sf_pipelines.lake.errors import WarehouseError
+from sf_pipelines.lake.postgres_rows import PostgresRows
+from sf_pipelines.model.slice import Window
 
-SCHEMA = "raw"
-KEY, VERSION = "Id", "SystemModstamp"
-NUL_SYMBOL = "\u2400"
+CONNECT_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,13 +29,15 @@ class MergeResult:
     """Rows of one merge.
 
     Attributes:
-        unchanged: rows that the table held already, as new or newer.
+        unchanged: rows that the table held already, as new or newer, and older repeats of a staged key.
+        nul_values: texts in which NUL characters were written as U+2400, since PostgreSQL cannot hold them.
     """
 
     staged: int
     inserted: int
     updated: int
     unchanged: int
+    nul_values: int = 0
 
 
 def merge_into_raw(
@@ -43,134 +45,135 @@ def merge_into_raw(
 ) -> MergeResult:
     """Merge rows into `raw.<object>`, made or widened as the schema needs; all in one transaction.
 
-    PostgreSQL text cannot hold NUL characters; their visible symbol U+2400 stands in for them.
+    Two writers of one object wait for each other only while they merge, not while they copy; readers never
+    wait. Address and location columns become jsonb. PostgreSQL text cannot hold the NUL character, which
+    Salesforce can return (airbyte#8300): its visible symbol U+2400 stands in for it there, and
+    `MergeResult.nul_values` counts the values; the lake keeps them as they came.
 
     Args:
-        schema: has `Id` and `SystemModstamp`.
+        database_url: `postgresql://…`, with or without a SQLAlchemy driver; PostgreSQL 15 or newer.
+        sobject: names the table.
+        schema: of the batches; has `Id` and `SystemModstamp`.
+        batches: read once, streamed.
 
     Raises:
-        WarehouseError: the database cannot be reached or refuses the rows; nothing is merged then.
+        WarehouseError: the database cannot be reached or refuses the rows, or a column has changed its
+            type; nothing is merged then, and no staging table is left.
     """
-    table = sobject.lower()
+    table = raw_tables.table_name(sobject)
+    _check_schema(table, schema)
+    rows = PostgresRows(schema, batches)
+    try:
+        with _connected(database_url, f"{table} could not be merged and is as it was") as cursor:
+            return _merge(cursor, sobject, rows)
+    except WarehouseError:
+        # a failure of the batches comes back from the driver as its own error, without its sentence
+        if rows.failure is not None:
+            raise rows.failure from None
+        raise
+
+
+def warehouse_count(database_url: str, sobject: str, window: Window | None) -> int:
+    """Rows of `raw.<object>`, those with SystemModstamp in the window; 0 while there is no such table.
+
+    Raises:
+        WarehouseError: the database cannot be reached, or refuses.
+    """
+    table = raw_tables.quoted_table(sobject)
+    statement = f"SELECT count(*) FROM {table}"
+    if window is not None:
+        version = raw_tables.quoted(raw_tables.VERSION)
+        statement += f" WHERE {version} >= {_moment(window.start)} AND {version} < {_moment(window.end)}"
+    with _connected(database_url, f"{raw_tables.table_name(sobject)} cannot be counted") as cursor:
+        if _one(cursor, f"SELECT to_regclass({raw_tables.literal(table)}) IS NOT NULL"):
+            return _one(cursor, statement)
+        return 0
+
+
+@contextmanager
+def _connected(database_url: str, failed: str) -> Iterator[Cursor]:
+    """One transaction; committed at the end of the block, rolled back on an error."""
     try:
         with adbc.connect(_libpq_url(database_url)) as connection, connection.cursor() as cursor:
-            return _merge(connection, cursor, table, schema, batches)
+            yield cursor
+            connection.commit()
     except AdbcError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WarehouseError(f"raw.{table} could not be merged and is as it was: {reason}") from error
+        reason = _without_password(str(error), database_url)
+        raise WarehouseError(
+            f"{failed}: {reason}; check SF_PIPELINES_DATABASE_URL and the database."
+        ) from error
 
 
-def _merge(
-    connection: Connection, cursor: Cursor, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-) -> MergeResult:
-    _make_table(cursor, table, schema)
-    staging = f"{table}_{uuid4().hex[:12]}"
-    columns = ", ".join(f"{_quoted(field.name)} {_staging_type(field.type)}" for field in schema)
-    cursor.execute(f"CREATE TEMPORARY TABLE {staging} ({columns}) ON COMMIT DROP")
-    plain = _plain_schema(schema)
-    reader = pa.RecordBatchReader.from_batches(plain, _plain_batches(batches, plain))
-    staged = cursor.adbc_ingest(staging, reader, mode="append", temporary=True)
-    cursor.execute(_merge_statement(table, staging, schema))
-    actions = dict(cursor.fetchall())
-    connection.commit()
-    inserted, updated = actions.get("INSERT", 0), actions.get("UPDATE", 0)
+def _merge(cursor: Cursor, sobject: str, rows: PostgresRows) -> MergeResult:
+    types = raw_tables.column_types(rows.schema)
+    cursor.execute(raw_tables.create_staging(types))
+    staged = cursor.adbc_ingest("staged", rows.reader(), mode="append", temporary=True)
+    cursor.execute(f"ANALYZE {raw_tables.STAGED}")
+    _shape_table(cursor, sobject, types)
+    # readers go on; other writers wait, so that a key is not inserted twice
+    cursor.execute(f"LOCK TABLE {raw_tables.quoted_table(sobject)} IN SHARE ROW EXCLUSIVE MODE")
+    inserted = _one(cursor, raw_tables.count_new_keys(sobject))
+    cursor.execute(raw_tables.merge(sobject, types))
+    updated = cursor.rowcount - inserted
     return MergeResult(
-        staged=staged, inserted=inserted, updated=updated, unchanged=staged - inserted - updated
+        staged=staged,
+        inserted=inserted,
+        updated=updated,
+        unchanged=staged - inserted - updated,
+        nul_values=rows.nul_values,
     )
 
 
-def _make_table(cursor: Cursor, table: str, schema: pa.Schema) -> None:
-    # concurrent CREATE ... IF NOT EXISTS of one name can collide: one writer at a time shapes a table
-    cursor.execute(f"SELECT pg_advisory_xact_lock(hashtext('{SCHEMA}.{table}'))")
-    cursor.fetchall()
-    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    cursor.execute(
-        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{_quoted(table)} ({_quoted(KEY)} text PRIMARY KEY, "
-        "_extracted_at timestamptz NOT NULL)"
-    )
-    cursor.execute(
-        "SELECT column_name FROM information_schema.columns "
-        f"WHERE table_schema = '{SCHEMA}' AND table_name = '{table}'"
-    )
-    present = {row[0] for row in cursor.fetchall()}
-    for field in schema:
-        if field.name not in present:
-            column = f"{_quoted(field.name)} {_column_type(field.type)}"
-            cursor.execute(f"ALTER TABLE {SCHEMA}.{_quoted(table)} ADD COLUMN {column}")
+def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
+    # CREATE ... IF NOT EXISTS of one name by two sessions can collide: one at a time
+    lock_name = raw_tables.literal(raw_tables.SCHEMA)
+    _one(cursor, f"SELECT pg_advisory_xact_lock(hashtext({lock_name})) IS NULL")
+    # asked first, since the statement needs a right on the database even where the schema exists
+    if not _one(cursor, f"SELECT to_regnamespace({lock_name}) IS NOT NULL"):
+        cursor.execute(f"CREATE SCHEMA {raw_tables.SCHEMA}")
+    cursor.execute(raw_tables.create_table(sobject))
+    cursor.execute(raw_tables.select_columns(sobject))
+    present = dict(cursor.fetchall())
+    table = raw_tables.quoted_table(sobject)
+    for name, kind in types.items():
+        if name not in present:
+            cursor.execute(f"ALTER TABLE {table} ADD COLUMN {raw_tables.quoted(name)} {kind}")
+        elif present[name] != kind:
+            raise WarehouseError(
+                f"{raw_tables.table_name(sobject)} holds {name} as {present[name]} and the org now sends "
+                f"{kind}: run ALTER TABLE {table} ALTER COLUMN {raw_tables.quoted(name)} TYPE {kind}."
+            )
 
 
-def _merge_statement(table: str, staging: str, schema: pa.Schema) -> str:
-    names = [field.name for field in schema]
-    values = {
-        field.name: f"s.{_quoted(field.name)}" + ("::jsonb" if pa.types.is_struct(field.type) else "")
-        for field in schema
-    }
-    assignments = ", ".join(f"{_quoted(name)} = {values[name]}" for name in names if name != KEY)
-    return (
-        f"WITH merged AS (MERGE INTO {SCHEMA}.{_quoted(table)} AS t "
-        f"USING (SELECT DISTINCT ON ({_quoted(KEY)}) * FROM {staging} "
-        f"ORDER BY {_quoted(KEY)}, {_quoted(VERSION)} DESC) AS s ON t.{_quoted(KEY)} = s.{_quoted(KEY)} "
-        f"WHEN MATCHED AND s.{_quoted(VERSION)} > t.{_quoted(VERSION)} "
-        f"THEN UPDATE SET {assignments}, _extracted_at = now() "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(map(_quoted, names))}, _extracted_at) "
-        f"VALUES ({', '.join(values.values())}, now()) RETURNING merge_action() AS action) "
-        "SELECT action, count(*) FROM merged GROUP BY action"
-    )
+def _check_schema(table: str, schema: pa.Schema) -> None:
+    for name in (raw_tables.KEY, raw_tables.VERSION):
+        if name not in schema.names:
+            raise WarehouseError(f"{table} is merged by {name}, which the rows lack: extract that field too.")
 
 
-def _plain_schema(schema: pa.Schema) -> pa.Schema:
-    """Structs go as JSON text: COPY has no form for them."""
-    return pa.schema(
-        [pa.field(item.name, pa.string() if pa.types.is_struct(item.type) else item.type) for item in schema]
-    )
+def _one(cursor: Cursor, statement: str) -> int:
+    cursor.execute(statement)
+    row = cursor.fetchone()
+    assert row is not None
+    return row[0]
 
 
-def _plain_batches(batches: Iterable[pa.RecordBatch], plain: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        columns = [_plain_column(column) for column in batch.columns]
-        yield pa.RecordBatch.from_arrays(columns, schema=plain)
-
-
-def _plain_column(column: pa.Array) -> pa.Array:
-    if pa.types.is_struct(column.type):
-        return pa.array([_json_text(value) for value in column.to_pylist()], pa.string())
-    if pa.types.is_string(column.type):
-        return pc.replace_substring(column, "\x00", NUL_SYMBOL)
-    return column
-
-
-def _json_text(value: dict[str, Any] | None) -> str | None:
-    if value is None:
-        return None
-    clean = {
-        name: part.replace("\x00", NUL_SYMBOL) if isinstance(part, str) else part
-        for name, part in value.items()
-    }
-    return orjson.dumps(clean).decode()
-
-
-def _staging_type(type_: pa.DataType) -> str:
-    return "text" if pa.types.is_struct(type_) else _column_type(type_)
-
-
-def _column_type(type_: pa.DataType) -> str:
-    kinds = (
-        (pa.types.is_boolean, "boolean"),
-        (pa.types.is_int32, "integer"),
-        (pa.types.is_int64, "bigint"),
-        (pa.types.is_floating, "double precision"),
-        (pa.types.is_date, "date"),
-        (pa.types.is_timestamp, "timestamptz"),
-        (pa.types.is_time, "time"),
-        (pa.types.is_struct, "jsonb"),
-    )
-    return next((name for is_kind, name in kinds if is_kind(type_)), "text")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _moment(when: datetime) -> str:
+    return f"{raw_tables.literal(when.astimezone(UTC).isoformat())}::timestamptz"
 
 
 def _libpq_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
-    return scheme.partition("+")[0] + separator + rest
+    wait = "" if "connect_timeout=" in rest else f"connect_timeout={CONNECT_TIMEOUT_SECONDS}"
+    joint = ("&" if "?" in rest else "?") if wait else ""
+    return scheme.partition("+")[0] + separator + rest + joint + wait
+
+
+def _without_password(message: str, url: str) -> str:
+    """The first line of the driver's message; libpq quotes parts of a URL that it cannot read."""
+    reason = (message.strip().splitlines() or ["no reason given"])[0].rstrip(".")
+    user_info = url.partition("://")[2].rpartition("@")[0]
+    password = user_info.partition(":")[2]
+    for secret in {password, unquote(password)} - {""}:
+        reason = reason.replace(secret, "***")
+    return reason

@@ -5,7 +5,7 @@ Shapes only. Rows are written by `verbs`, read by `queries`; changes of shape co
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -20,12 +20,19 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sf_pipelines.model.outcome import VerdictState
+
 SCHEMA = "ledger"
+
+STEPS = ("intent", "created", "uploaded", "closed", "counted", "results_stored", "aborted")
+"""Where a job can stand in the journal."""
+
+RUN_STATES = ("running", *VerdictState, "error")
 
 metadata = MetaData(
     schema=SCHEMA,
@@ -33,124 +40,153 @@ metadata = MetaData(
         "pk": "%(table_name)s_pkey",
         "fk": "%(table_name)s_%(column_0_name)s_fkey",
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
         "ck": "%(table_name)s_%(constraint_name)s_check",
     },
 )
 
 
-def _when(name: str, *, comment: str, nullable: bool = True) -> Column[datetime]:
+def _text(name: str, comment: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable, comment=comment)
+
+
+def _rows(name: str, comment: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0", comment=comment)
+
+
+def _when(name: str, comment: str, *, nullable: bool = False) -> Column[Any]:
     return Column(name, DateTime(timezone=True), nullable=nullable, comment=comment)
 
 
-def _count(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default="0")
+def _json(name: str, comment: str) -> Column[Any]:
+    return Column(name, JSONB, nullable=False, comment=comment)
+
+
+def _run(**more: Any) -> Column[Any]:
+    target = ForeignKey("ledger.sync_run.id")
+    return Column("run_id", Uuid, target, nullable=False, comment="the run it belongs to", **more)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 sync_run = Table(
     "sync_run",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("sync", Text, nullable=False),
-    Column("sobject", Text, nullable=False),
-    Column("direction", Text, nullable=False),
-    Column("partition_key", Text),
-    Column("dagster_run_id", Text),
-    _when("window_start", comment="extracts: SystemModstamp from here"),
-    _when("window_end", comment="extracts: up to here, not included"),
-    Column("state", Text, nullable=False, comment="running, error, or the state of the verdict"),
-    Column("verdict_text", Text, comment="the sentence that explains the end"),
-    _count("submitted"),
-    _count("succeeded"),
-    _count("failed"),
-    _count("unprocessed"),
-    _count("created"),
-    _count("api_calls"),
-    _when("started_at", comment="ledger's clock", nullable=False),
-    _when("finished_at", comment="null while running"),
-    CheckConstraint("direction IN ('load', 'extract')", name="direction"),
+    Column("id", Uuid, primary_key=True, comment="made by the ledger when the run starts"),
+    _text("sync", "name of the declared movement"),
+    _text("sobject", "API name of the object"),
+    _text("direction", "load or extract"),
+    _text("partition_key", "Dagster partition, null for a run without", nullable=True),
+    _text("dagster_run_id", "Dagster run, null outside of Dagster", nullable=True),
+    _when("window_start", "extracts: SystemModstamp from here", nullable=True),
+    _when("window_end", "extracts: up to here, not included", nullable=True),
+    _text("state", "running, error, or the state of the verdict"),
+    _text("verdict_text", "the sentence that explains the end", nullable=True),
+    _rows("submitted", "loads: rows sent; extracts: rows that the org reported"),
+    _rows("succeeded", "loads: rows that the org took; extracts: rows written"),
+    _rows("failed", "rows that the org refused"),
+    _rows("unprocessed", "rows that the org never looked at"),
+    _rows("created", "of the succeeded ones, records that are new in the org"),
+    _rows("api_calls", "metered calls that the run made"),
+    _when("started_at", "ledger's clock"),
+    _when("finished_at", "ledger's clock, null while running", nullable=True),
+    _one_of("direction", ("load", "extract")),
+    _one_of("state", RUN_STATES),
+    CheckConstraint("(finished_at IS NULL) = (state = 'running')", name="finished"),
     Index(None, "sync", "started_at"),
+    comment="One run of one sync.",
 )
 
 decision = Table(
     "decision",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("sync_run_id", Uuid, ForeignKey(sync_run.c.id), nullable=False),
-    Column("action", Text, nullable=False),
-    Column("rail", Text, comment="null when the action is not to run"),
-    Column("forced", Boolean, nullable=False),
-    Column("because", JSONB, nullable=False, comment="reasons, the weightiest first"),
-    Column("rejected", JSONB, nullable=False, comment="rail to the reason why it lost"),
-    Column("costs", JSONB, nullable=False, comment="rail to calls, jobs, batches, bytes, seconds"),
-    Column("inputs", JSONB, nullable=False, comment="slice and headroom as they were"),
-    _when("decided_at", comment="time of the inputs", nullable=False),
-    _when("defer_until", comment="when to ask again"),
-    Index(None, "sync_run_id"),
+    Column("id", Uuid, primary_key=True, comment="made by the ledger"),
+    _run(),
+    _text("action", "run, defer or refuse"),
+    _text("rail", "rest, bulk or cdc; null when the action is not to run", nullable=True),
+    Column("forced", Boolean, nullable=False, comment="a person asked for this rail"),
+    _json("because", "reasons, the weightiest first"),
+    _json("rejected", "rail to the reason why it lost"),
+    _json("costs", "rail to calls, jobs, batches, bytes, seconds"),
+    _json("inputs", "slice and headroom as they were"),
+    _when("decided_at", "time of the inputs"),
+    _when("defer_until", "when to ask again", nullable=True),
+    Index(None, "run_id"),
+    comment="Which rail, why, and why not the others.",
 )
 
 bulk_job = Table(
     "bulk_job",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("sync_run_id", Uuid, ForeignKey(sync_run.c.id), nullable=False),
-    Column("sobject", Text, nullable=False),
-    Column("operation", Text, nullable=False),
-    Column("chunk", Integer, nullable=False),
-    Column("job_id", Text, comment="id in the org, null until created"),
-    Column("step", Text, nullable=False, comment="how far the job has come, written before the next call"),
-    Column("rows", BigInteger, nullable=False),
-    Column("bytes_raw", BigInteger, nullable=False),
-    Column("payload_path", Text),
-    Column("org_state", Text, comment="terminal state in the org"),
-    Column("records_processed", BigInteger),
-    Column("records_failed", BigInteger),
-    Column("processing_milliseconds", BigInteger),
-    Column("error_message", Text),
-    _when("intended_at", comment="before the first call", nullable=False),
-    _when("stepped_at", comment="last step", nullable=False),
-    CheckConstraint(
-        "step IN ('intent', 'created', 'uploaded', 'closed', 'counted', 'results_stored', 'aborted')",
-        name="step",
-    ),
-    UniqueConstraint("sync_run_id", "chunk"),
+    Column("id", Uuid, primary_key=True, comment="journal id, made by the ledger before the job exists"),
+    _run(),
+    _text("sobject", "API name of the object"),
+    _text("operation", "Salesforce's word for what the job does"),
+    Column("chunk", Integer, nullable=False, comment="number of the chunk within the run"),
+    _text("job_id", "id in the org, null until created", nullable=True),
+    _text("step", "how far the job has come, written before the next call"),
+    _rows("rows", "rows of the chunk, or expected rows of a query"),
+    _rows("bytes_raw", "uncompressed CSV in bytes"),
+    _text("payload_path", "file with the rows, null for a query", nullable=True),
+    _text("org_state", "terminal state in the org", nullable=True),
+    Column("records_processed", BigInteger, comment="the org's counter, failed rows included"),
+    Column("records_failed", BigInteger, comment="the org's counter"),
+    Column("processing_milliseconds", BigInteger, comment="the org's own figure"),
+    _text("error_message", "why the org, or we, gave the job up", nullable=True),
+    _when("intended_at", "before the first call"),
+    _when("stepped_at", "time of the last step"),
+    _one_of("step", STEPS),
+    CheckConstraint("job_id IS NOT NULL OR step IN ('intent', 'aborted')", name="job_id"),
+    # an aborted job may be done again, as a new job for the same chunk
+    Index(None, "run_id", "chunk", unique=True, postgresql_where=text("step <> 'aborted'")),
     Index(None, "job_id"),
+    comment="Journal of the Bulk API 2.0 jobs.",
 )
 
 outcome_summary = Table(
     "outcome_summary",
     metadata,
-    Column("sync_run_id", Uuid, ForeignKey(sync_run.c.id), primary_key=True),
-    Column("chunk", Integer, primary_key=True),
-    Column("rail", Text, nullable=False),
-    Column("submitted", BigInteger, nullable=False),
-    Column("succeeded", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("unprocessed", BigInteger, nullable=False),
-    Column("created", BigInteger, nullable=False),
-    Column("errors", JSONB, nullable=False, comment="error code to rows"),
-    _when("stored_at", comment="ledger's clock", nullable=False),
+    _run(primary_key=True),
+    Column("chunk", Integer, primary_key=True, comment="number of the chunk within the run"),
+    _text("rail", "rail that carried it"),
+    _rows("submitted", "rows sent"),
+    _rows("succeeded", "rows that the org took"),
+    _rows("failed", "rows that the org refused"),
+    _rows("unprocessed", "rows that the org never looked at"),
+    _rows("created", "of the succeeded ones, records that are new in the org"),
+    Column("accounted", Boolean, nullable=False, comment="the end of every submitted row is known"),
+    _json("errors", "error code to rows"),
+    _when("stored_at", "ledger's clock"),
+    CheckConstraint("accounted = (submitted = succeeded + failed + unprocessed)", name="accounted"),
+    comment="What became of the rows of one chunk.",
 )
 
 failed_record = Table(
     "failed_record",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("sync_run_id", Uuid, ForeignKey(sync_run.c.id), nullable=False),
-    Column("sync", Text, nullable=False),
-    Column("source_key", Text, nullable=False),
-    Column("payload_hash", Text, nullable=False),
-    Column("values", JSONB, nullable=False, comment="the row as sent, field to text"),
-    Column("chunk", Integer, nullable=False),
-    Column("job_id", Text, comment="Bulk job in the org"),
-    Column("request_id", Text, comment="REST request"),
-    Column("attempt", Integer, nullable=False, server_default="1"),
-    Column("state", Text, nullable=False, comment="failed or unprocessed"),
-    Column("code", Text, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("fields", JSONB, nullable=False, comment="fields that the org names"),
-    _when("failed_at", comment="ledger's clock", nullable=False),
-    Index(None, "sync_run_id", "chunk"),
+    Column("id", BigInteger, Identity(always=True), primary_key=True, comment="order of storing"),
+    _run(),
+    _text("sync", "that of the run, repeated for the search by sync and code"),
+    _text("source_key", "value of the sync's key field"),
+    _text("payload_hash", "hash of the values, hexadecimal"),
+    _json("values", "the row as sent, field to text"),
+    Column("chunk", Integer, nullable=False, comment="number of the chunk within the run"),
+    _text("job_id", "Bulk job in the org, null on the REST rail", nullable=True),
+    _text("request_id", "REST request, null on the Bulk rail", nullable=True),
+    Column("attempt", Integer, nullable=False, server_default="1", comment="first time is 1"),
+    _text("state", "failed or unprocessed"),
+    _text("code", "Salesforce's error code"),
+    _text("message", "Salesforce's text"),
+    _json("fields", "fields that the org names"),
+    _text("class", "kind of failure, says whether a retry is safe; null until classified", nullable=True),
+    _when("failed_at", "ledger's clock"),
+    _when("next_attempt_at", "when to send it again, null for never or not yet known", nullable=True),
+    Column("resolved_by", Uuid, ForeignKey("ledger.sync_run.id"), comment="run that got the row through"),
+    _one_of("state", ("failed", "unprocessed")),
+    Index(None, "run_id", "chunk"),
     Index(None, "sync", "code"),
     Index(None, "source_key"),
+    comment="Every record that did not reach the org, with what is needed to mend and re-send it.",
 )

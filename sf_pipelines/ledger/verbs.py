@@ -1,32 +1,48 @@
 """What happens to the ledger, as verbs. Each one is a transaction, done before the caller's next step.
 
-The only writer of the tables. Reading is in `queries`.
+The only writer of the tables. Reading is in `queries`. Every verb raises LedgerError when the database
+cannot be reached, when the run or the job is unknown, and when its turn is not now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
 
 from sf_pipelines.ledger import tables
-from sf_pipelines.ledger.engine import LedgerError
-from sf_pipelines.ledger.jsonable import to_json
+from sf_pipelines.ledger.copying import copy_failed_records
+from sf_pipelines.ledger.engine import LedgerError, transaction
+from sf_pipelines.ledger.jsonable import storable, to_json
 from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.outcome import FailedRecord, OutcomeCounts, Verdict
 from sf_pipelines.model.rail import Direction, Operation, Rail
 from sf_pipelines.model.slice import Window
 
-BATCH_ROWS = 1_000
-"""Failed records per INSERT: bounds memory, keeps round trips few."""
+_QUERIES = (Operation.QUERY.value, Operation.QUERY_ALL.value)
 
-STEPS = ("intent", "created", "uploaded", "closed", "counted", "results_stored")
-"""A job's journal, forwards only; a query job goes from created to counted."""
+_INGEST_BEFORE = {
+    "created": ("intent",),
+    "uploaded": ("created",),
+    "closed": ("uploaded",),
+    "counted": ("closed",),
+    "results_stored": ("counted", "results_stored"),  # storing again replaces
+    "aborted": ("intent", "created", "uploaded"),  # once closed, the org may have taken rows
+}
+"""For each step of an ingest job, the steps from which it can be reached."""
+
+_QUERY_BEFORE = {
+    "created": ("intent",),
+    "counted": ("created",),
+    "results_stored": ("counted", "results_stored"),
+    "aborted": ("intent", "created"),
+}
+"""The same for a query job, which gets no rows and is never closed."""
 
 
 def utc_now() -> datetime:
@@ -53,38 +69,43 @@ class Ledger:
     ) -> UUID:
         """Open a run; its id names it everywhere else."""
         run_id = uuid4()
-        self._insert(
-            tables.sync_run,
-            id=run_id,
-            sync=sync,
-            sobject=sobject,
-            direction=direction.value,
-            partition_key=partition_key,
-            dagster_run_id=dagster_run_id,
-            window_start=window.start if window else None,
-            window_end=window.end if window else None,
-            state="running",
-            started_at=self._clock(),
-        )
+        with transaction(self._engine) as connection:
+            _insert(
+                connection,
+                tables.sync_run,
+                id=run_id,
+                sync=sync,
+                sobject=sobject,
+                direction=direction.value,
+                partition_key=partition_key,
+                dagster_run_id=dagster_run_id,
+                window_start=window.start if window else None,
+                window_end=window.end if window else None,
+                state="running",
+                started_at=self._clock(),
+            )
         return run_id
 
     def record_decision(self, run_id: UUID, decision: Decision) -> UUID:
         """Keep a decision with all its inputs."""
         decision_id = uuid4()
-        self._insert(
-            tables.decision,
-            id=decision_id,
-            sync_run_id=run_id,
-            action=decision.action.value,
-            rail=decision.rail.value if decision.rail else None,
-            forced=decision.forced,
-            because=to_json(decision.because),
-            rejected=to_json(decision.rejected),
-            costs=to_json(decision.costs),
-            inputs={"slice": to_json(decision.slice), "headroom": to_json(decision.headroom)},
-            decided_at=decision.decided_at,
-            defer_until=decision.defer_until,
-        )
+        with transaction(self._engine) as connection:
+            _require_running(connection, run_id)
+            _insert(
+                connection,
+                tables.decision,
+                id=decision_id,
+                run_id=run_id,
+                action=decision.action.value,
+                rail=decision.rail.value if decision.rail else None,
+                forced=decision.forced,
+                because=to_json(decision.because),
+                rejected=to_json(decision.rejected),
+                costs=to_json(decision.costs),
+                inputs=to_json({"slice": decision.slice, "headroom": decision.headroom}),
+                decided_at=decision.decided_at,
+                defer_until=decision.defer_until,
+            )
         return decision_id
 
     def record_intent(
@@ -98,22 +119,33 @@ class Ledger:
         bytes_raw: int,
         payload_path: str | None,
     ) -> UUID:
-        """Open the journal of a job before any call is made for it."""
+        """Open the journal of a job before any call is made for it.
+
+        A chunk has one job; it can have another only after the first was aborted.
+        """
         journal_id, now = uuid4(), self._clock()
-        self._insert(
-            tables.bulk_job,
-            id=journal_id,
-            sync_run_id=run_id,
-            sobject=sobject,
-            operation=operation.value,
-            chunk=chunk,
-            step="intent",
-            rows=rows,
-            bytes_raw=bytes_raw,
-            payload_path=payload_path,
-            intended_at=now,
-            stepped_at=now,
-        )
+        try:
+            with transaction(self._engine) as connection:
+                _require_running(connection, run_id)
+                _insert(
+                    connection,
+                    tables.bulk_job,
+                    id=journal_id,
+                    run_id=run_id,
+                    sobject=sobject,
+                    operation=operation.value,
+                    chunk=chunk,
+                    step="intent",
+                    rows=rows,
+                    bytes_raw=bytes_raw,
+                    payload_path=payload_path,
+                    intended_at=now,
+                    stepped_at=now,
+                )
+        except IntegrityError as error:
+            raise LedgerError(
+                f"Chunk {chunk} of run {run_id} has a job already: take that up, or abort it first."
+            ) from error
         return journal_id
 
     def record_created(self, journal_id: UUID, job_id: str) -> None:
@@ -146,18 +178,12 @@ class Ledger:
             records_processed=records_processed,
             records_failed=records_failed,
             processing_milliseconds=processing_milliseconds,
-            error_message=error_message,
+            error_message=storable(error_message) if error_message is not None else None,
         )
 
     def record_aborted(self, journal_id: UUID, reason: str) -> None:
-        """The job was given up before it was closed.
-
-        Raises:
-            LedgerError: the job is closed already; its rows may be in the org.
-        """
-        with self._engine.begin() as connection:
-            self._move(connection, journal_id, "aborted", allowed=("intent", "created", "uploaded"),
-                       error_message=reason)  # fmt: skip
+        """The job was given up before it was closed, so none of its rows can be in the org."""
+        self._step(journal_id, "aborted", error_message=storable(reason))
 
     def store_outcomes(
         self,
@@ -169,22 +195,27 @@ class Ledger:
         failed: Iterable[FailedRecord],
         journal_id: UUID | None = None,
     ) -> None:
-        """Keep what became of a chunk, in one transaction; doing it again replaces and never doubles."""
-        with self._engine.begin() as connection:
-            sync = connection.execute(
-                select(tables.sync_run.c.sync).where(tables.sync_run.c.id == run_id)
-            ).scalar_one()
-            self._replace_summary(connection, run_id, chunk, rail, counts)
-            self._replace_failed(connection, run_id, sync, chunk, failed)
+        """Keep what became of a chunk, in one transaction; doing it again replaces and never doubles.
+
+        A run that has ended still takes outcomes: its jobs may be collected by a later process.
+        """
+        now = self._clock()
+        with transaction(self._engine) as connection:
+            sync = _read_run(connection, run_id).sync
+            # first, since the row lock of the summary makes two writers of one chunk wait for each other
+            _replace_summary(connection, run_id, chunk, rail, counts, now)
+            table = tables.failed_record
+            connection.execute(delete(table).where(table.c.run_id == run_id, table.c.chunk == chunk))
+            copy_failed_records(connection, failed, run_id=run_id, sync=sync, failed_at=now)
             if journal_id is not None:
-                self._move(connection, journal_id, "results_stored", allowed=("counted", "results_stored"))
+                _move(connection, journal_id, "results_stored", now)
 
     def finish_run(self, run_id: UUID, *, verdict: Verdict, counts: OutcomeCounts, api_calls: int) -> None:
         """Close a run by its verdict; for an extract, submitted is what the org reported."""
         self._end(
             run_id,
             state=verdict.state.value,
-            verdict_text=verdict.text,
+            verdict_text=storable(verdict.text),
             submitted=counts.submitted,
             succeeded=counts.succeeded,
             failed=counts.failed,
@@ -195,85 +226,74 @@ class Ledger:
 
     def fail_run(self, run_id: UUID, *, error: str) -> None:
         """Close a run that an error ended; what it stored before stays."""
-        self._end(run_id, state="error", verdict_text=error)
-
-    def _replace_summary(
-        self, connection: Connection, run_id: UUID, chunk: int, rail: Rail, counts: OutcomeCounts
-    ) -> None:
-        values = {
-            "rail": rail.value,
-            "submitted": counts.submitted,
-            "succeeded": counts.succeeded,
-            "failed": counts.failed,
-            "unprocessed": counts.unprocessed,
-            "created": counts.created,
-            "errors": dict(counts.errors),
-            "stored_at": self._clock(),
-        }
-        statement = upsert(tables.outcome_summary).values(sync_run_id=run_id, chunk=chunk, **values)
-        connection.execute(statement.on_conflict_do_update(constraint="outcome_summary_pkey", set_=values))
-
-    def _replace_failed(
-        self, connection: Connection, run_id: UUID, sync: str, chunk: int, failed: Iterable[FailedRecord]
-    ) -> None:
-        table = tables.failed_record
-        connection.execute(delete(table).where(table.c.sync_run_id == run_id, table.c.chunk == chunk))
-        now = self._clock()
-        rows = (_failed_row(record, run_id, sync, now) for record in failed)
-        while batch := list(islice(rows, BATCH_ROWS)):
-            connection.execute(insert(table), batch)
+        self._end(run_id, state="error", verdict_text=storable(error))
 
     def _step(self, journal_id: UUID, step: str, **values: Any) -> None:
-        with self._engine.begin() as connection:
-            self._move(connection, journal_id, step, allowed=STEPS[: STEPS.index(step)], **values)
-
-    def _move(
-        self, connection: Connection, journal_id: UUID, step: str, *, allowed: Iterable[str], **values: Any
-    ) -> None:
-        table = tables.bulk_job
-        moved = connection.execute(
-            update(table)
-            .where(table.c.id == journal_id, table.c.step.in_(list(allowed)))
-            .values(step=step, stepped_at=self._clock(), **values)
-        )
-        if moved.rowcount != 1:
-            at = connection.execute(select(table.c.step).where(table.c.id == journal_id)).scalar()
-            raise LedgerError(f"Journal {journal_id} is at '{at}' and cannot go to '{step}'.")
+        with transaction(self._engine) as connection:
+            _move(connection, journal_id, step, self._clock(), **values)
 
     def _end(self, run_id: UUID, **values: Any) -> None:
         table = tables.sync_run
-        with self._engine.begin() as connection:
-            ended = connection.execute(
-                update(table)
-                .where(table.c.id == run_id, table.c.finished_at.is_(None))
-                .values(finished_at=self._clock(), **values)
+        with transaction(self._engine) as connection:
+            _require_running(connection, run_id)
+            connection.execute(
+                update(table).where(table.c.id == run_id).values(finished_at=self._clock(), **values)
             )
-            if ended.rowcount != 1:
-                raise LedgerError(f"Run {run_id} is not running and cannot be ended.")
-
-    def _insert(self, table: Table, **values: Any) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(insert(table).values(**values))
 
 
-def _failed_row(record: FailedRecord, run_id: UUID, sync: str, now: datetime) -> dict[str, Any]:
-    return {
-        "sync_run_id": run_id,
-        "sync": sync,
-        "source_key": _storable(record.source_key),
-        "payload_hash": record.payload_hash,
-        "values": {name: _storable(value) for name, value in record.values.items()},
-        "chunk": record.chunk,
-        "job_id": record.job_id,
-        "request_id": record.request_id,
-        "state": record.state.value,
-        "code": record.error.code,
-        "message": _storable(record.error.message),
-        "fields": list(record.error.fields),
-        "failed_at": now,
+def _insert(connection: Connection, table: Table, **values: Any) -> None:
+    connection.execute(insert(table).values(**values))
+
+
+def _read_run(connection: Connection, run_id: UUID, *, lock: bool = False) -> Any:
+    """State and sync of a run; a lock keeps others from ending it within this transaction."""
+    table = tables.sync_run
+    query = select(table.c.state, table.c.sync).where(table.c.id == run_id)
+    run = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
+    if run is None:
+        raise LedgerError(f"The ledger has no run {run_id}: start it first.")
+    return run
+
+
+def _require_running(connection: Connection, run_id: UUID) -> None:
+    run = _read_run(connection, run_id, lock=True)
+    if run.state != "running":
+        raise LedgerError(f"Run {run_id} of {run.sync} is over ({run.state}): start a new one.")
+
+
+def _replace_summary(
+    connection: Connection, run_id: UUID, chunk: int, rail: Rail, counts: OutcomeCounts, now: datetime
+) -> None:
+    values = {
+        "rail": rail.value,
+        "submitted": counts.submitted,
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "unprocessed": counts.unprocessed,
+        "created": counts.created,
+        "accounted": counts.submitted == counts.accounted,
+        "errors": to_json(counts.errors),
+        "stored_at": now,
     }
+    table = tables.outcome_summary
+    statement = upsert(table).values(run_id=run_id, chunk=chunk, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["run_id", "chunk"], set_=values))
 
 
-def _storable(text: str | None) -> str | None:
-    """PostgreSQL text cannot hold NUL; its visible symbol stands in for it."""
-    return text.replace("\x00", "\u2400") if text else text
+def _move(connection: Connection, journal_id: UUID, step: str, now: datetime, **values: Any) -> None:
+    """Take a job to its next step, or refuse."""
+    table = tables.bulk_job
+    job = connection.execute(
+        select(table.c.step, table.c.operation).where(table.c.id == journal_id).with_for_update()
+    ).one_or_none()
+    if job is None:
+        raise LedgerError(f"The ledger has no journal {journal_id}: record the intent first.")
+    before = _QUERY_BEFORE if job.operation in _QUERIES else _INGEST_BEFORE
+    if job.step not in before.get(step, ()):
+        raise LedgerError(
+            f"Journal {journal_id} ({job.operation}) stands at '{job.step}' and cannot go to '{step}': "
+            "take the job up at the step where it stands."
+        )
+    connection.execute(
+        update(table).where(table.c.id == journal_id).values(step=step, stepped_at=now, **values)
+    )

@@ -90,9 +90,10 @@ def _millions(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        return format((Decimal(text) * 1_000_000).normalize(), "f")
+        figure = Decimal(text)
     except InvalidOperation:
         return text
+    return format((figure * 1_000_000).normalize(), "f") if figure.is_finite() else text
 
 
 def _account_description(row: dict[str, str | None]) -> str | None:

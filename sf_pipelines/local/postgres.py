@@ -1,7 +1,7 @@
 """A real PostgreSQL server out of a wheel, on a Unix socket only, that ends with its owner.
 
 PostgreSQL refuses to run as root; as root it runs under the account of `server_account`.
-Nothing here knows what the databases hold, and nothing of the project but that account is imported.
+Nothing here knows what the databases hold, and the rest of the project is not imported.
 
 The folder of a server:
     cluster/      PostgreSQL's data directory; it appears by a rename, so it is complete or absent
@@ -33,7 +33,6 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 from tenacity import (
-    RetryCallState,
     RetryError,
     Retrying,
     retry_if_exception_type,
@@ -42,6 +41,7 @@ from tenacity import (
     wait_fixed,
 )
 
+from sf_pipelines.local.postgres_guard import identity
 from sf_pipelines.local.server_account import account, hand_over, let_through
 
 DATABASE = "sf_pipelines"
@@ -50,7 +50,7 @@ PORT = 5432
 """Only part of the socket's name: no TCP port is opened. Given explicitly, because PGPORT would change it."""
 
 START_SECONDS = 120
-"""Recovery after a crash replays up to `max_wal_size` (1 GB by default) of log: seconds, on a slow disk a minute."""
+"""Recovery after a crash replays up to 1 GB of log (`max_wal_size`): seconds, on a slow disk a minute."""
 STOP_SECONDS = 60
 LOOK_AGAIN_SECONDS = 0.02
 
@@ -70,7 +70,7 @@ OPTIONS = {
 
 INITDB_OPTIONS = (
     f"--username={USER}",
-    "--auth=trust",  # who may reach the socket is decided by its folder, which only the server's account enters
+    "--auth=trust",  # only the server's own account can enter the folder of the socket
     "--encoding=UTF8",
     "--locale=C",
     "--locale-provider=builtin",
@@ -184,9 +184,14 @@ class EmbeddedPostgres:
             retry=retry_if_exception_type(BlockingIOError),
             stop=stop_after_delay(STOP_SECONDS),
             wait=wait_fixed(LOOK_AGAIN_SECONDS),
-            reraise=True,
         )
-        wait(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            wait(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except RetryError:
+            raise EmbeddedPostgresError(
+                f"The guard of an earlier owner still holds {self.data_dir}: see {self._log} for what keeps "
+                "its server from stopping, and end that process."
+            ) from None
 
     def _end_remains(self) -> None:
         """End what a killed owner, guard or postmaster left on this folder, and wait until it is gone.
@@ -215,7 +220,9 @@ class EmbeddedPostgres:
 
     def _are_gone(self) -> bool:
         wait = Retrying(
-            retry=retry_if_result(bool), stop=stop_after_delay(STOP_SECONDS), wait=wait_fixed(LOOK_AGAIN_SECONDS)
+            retry=retry_if_result(bool),
+            stop=stop_after_delay(STOP_SECONDS),
+            wait=wait_fixed(LOOK_AGAIN_SECONDS),
         )
         try:
             wait(self._server_processes)
@@ -239,7 +246,7 @@ class EmbeddedPostgres:
             errors="replace",
             check=False,
             cwd=new,
-            user=account(),
+            **identity(account()),
         )
         if finished.returncode:
             raise EmbeddedPostgresError(
@@ -279,7 +286,11 @@ class EmbeddedPostgres:
         self._socket_dir.mkdir(mode=0o700, exist_ok=True)
         found = self._socket_dir.lstat()
         allowed = {os.geteuid(), self._cluster.stat().st_uid}
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in allowed or stat.S_IMODE(found.st_mode) & 0o077:
+        if (
+            not stat.S_ISDIR(found.st_mode)
+            or found.st_uid not in allowed
+            or stat.S_IMODE(found.st_mode) & 0o077
+        ):
             raise EmbeddedPostgresError(
                 f"{self._socket_dir}, needed for the socket, belongs to someone else: remove it, or set "
                 "SF_PIPELINES_HOME to a shorter path."
@@ -290,13 +301,13 @@ class EmbeddedPostgres:
         self._log.touch(mode=0o600)
         with self._log.open("ab") as log:
             said_before = log.tell()
-            self._guard = self._start_guard(self._server_command(binaries), log)
+            guard = self._guard = self._start_guard(self._server_command(binaries), log)
         try:
-            self._create_database()
+            self._create_database(guard)
         except psycopg2.Error as error:
-            with self._log.open("rb") as log:
-                log.seek(said_before)
-                cause = _cause(log.read().decode(errors="replace")) or str(error).strip()
+            has_ended = guard.poll() is not None
+            said = self._log.read_bytes()[said_before:].decode(errors="replace")
+            cause = _cause(said if has_ended else str(error))
             raise EmbeddedPostgresError(
                 f"PostgreSQL does not start on {self.data_dir} ({cause}): its log is {self._log}."
             ) from error
@@ -320,16 +331,12 @@ class EmbeddedPostgres:
             pass_fds=(self._server_lock.fileno(),),
         )
 
-    def _create_database(self) -> None:
-        """Make the database as soon as the server answers."""
-
-        def is_over(state: RetryCallState) -> bool:
-            return self._guard is None or self._guard.poll() is not None or too_late(state)
-
+    def _create_database(self, guard: subprocess.Popen[bytes]) -> None:
+        """Make the database as soon as the server answers; the guard ends when the server does."""
         too_late = stop_after_delay(START_SECONDS)
         answered = Retrying(
             retry=retry_if_exception_type(psycopg2.OperationalError),
-            stop=is_over,
+            stop=lambda state: guard.poll() is not None or too_late(state),
             wait=wait_fixed(LOOK_AGAIN_SECONDS),
             reraise=True,
         )
@@ -397,8 +404,8 @@ def _newest_binaries() -> Path:
 
 
 def _socket_dir(cluster: Path) -> Path:
-    """The cluster itself, or a folder of its own among the temporary files where that path is too long."""
-    if len(os.fsencode(cluster / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
+    """The cluster itself; where that is too long, or libpq would read it as two hosts, a temporary folder."""
+    if len(os.fsencode(cluster / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES and "," not in str(cluster):
         return cluster
     name = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
     return Path(tempfile.gettempdir()).resolve() / f"sf_pipelines_{name}"

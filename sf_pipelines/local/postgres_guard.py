@@ -13,22 +13,33 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
+from typing import TypedDict
 
 STANDARD_INPUT = 0
+
+
+class Identity(TypedDict):
+    """Arguments of a child process that say whose it is."""
+
+    user: int | None
+    group: int | None
+    extra_groups: Sequence[int] | None
+
+
+def identity(account: str | None) -> Identity:
+    """User and groups of an account, all of them: a group left over from root would open and shut doors."""
+    if account is None:
+        return Identity(user=None, group=None, extra_groups=None)
+    entry = pwd.getpwnam(account)
+    return Identity(user=entry.pw_uid, group=entry.pw_gid, extra_groups=())
 
 
 def main() -> int:
     """Run a server to its end; arguments are the account (empty for one's own) and the command."""
     name, *command = sys.argv[1:]
-    account = pwd.getpwnam(name) if name else None
-    server = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=() if account else None,
-    )
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, **identity(name or None))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         _stop_fast(server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from decimal import Decimal
 from enum import StrEnum
 
 from sf_pipelines.model.rail import Criticality, LatencyClass, Operation
@@ -49,14 +50,19 @@ class FieldMapping:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tolerance:
-    """How many rejected rows a load may have and still be green: no more than either bound allows."""
+    """How many rejected rows a load may have and still be green: the larger of its two bounds."""
 
     rows: int = 0
     share: float = 0.0
 
+    def bound(self, submitted: int) -> int:
+        """The most rejected rows that are acceptable among this many submitted ones."""
+        # the share as it was written: in binary, 0.29 of 100 rows is less than 29
+        return max(self.rows, int(Decimal(repr(self.share)) * submitted))
+
     def allows(self, *, rejected: int, submitted: int) -> bool:
         """Whether this many rejected rows of this many submitted ones are acceptable."""
-        return rejected <= max(self.rows, self.share * submitted)
+        return rejected <= self.bound(submitted)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

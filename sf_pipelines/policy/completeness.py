@@ -23,7 +23,7 @@ def load_verdict(
     text = (
         f"{counts.rejected:,} of {counts.submitted:,} rows did not reach the org "
         f"({counts.failed:,} failed, {counts.unprocessed:,} unprocessed); "
-        f"the tolerance is {max(tolerance.rows, int(tolerance.share * counts.submitted)):,}."
+        f"the tolerance is {tolerance.bound(counts.submitted):,}."
     )
     if tolerance.allows(rejected=counts.rejected, submitted=counts.submitted):
         return Verdict(state=VerdictState.REJECTS_WITHIN_TOLERANCE, text=text)

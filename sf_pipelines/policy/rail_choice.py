@@ -61,9 +61,10 @@ def decide(
         fitting = [item for item in fitting if item.rail is forced]
         lost |= {rail: _not_asked_for(forced) for rail in _PRICED_RAILS if rail is not forced}
     if fitting:
-        winner, beaten = _choose(fitting, slice_, thresholds)
-        action, rail, because = Action.RUN, winner.rail, _because(winner, slice_, forced=forced)
-        lost |= beaten
+        deadline = thresholds.deadline_seconds[slice_.latency_class]
+        winner = _choose(fitting, deadline)
+        action, rail, because = Action.RUN, winner.rail, _because(winner, slice_, deadline, forced=forced)
+        lost |= {item.rail: _beaten(item, winner, deadline) for item in fitting if item is not winner}
     else:
         can_wait = bool(too_dear) and (forced is None or forced in too_dear)
         action, rail = (Action.DEFER if can_wait else Action.REFUSE), None
@@ -123,21 +124,20 @@ def _over_budget(candidate: _Candidate, slice_: Slice) -> Reason | None:
     )
 
 
-def _choose(
-    fitting: list[_Candidate], slice_: Slice, thresholds: Thresholds
-) -> tuple[_Candidate, Mapping[Rail, Reason]]:
-    deadline = thresholds.deadline_seconds[slice_.latency_class]
-    in_time = [item for item in fitting if item.cost.seconds <= deadline]
+def _choose(fitting: list[_Candidate], deadline_seconds: float) -> _Candidate:
+    """The cheapest rail that is in time; where none is, the fastest."""
+    in_time = [item for item in fitting if item.cost.seconds <= deadline_seconds]
     if in_time:
-        winner = min(in_time, key=lambda item: (item.price, item.rail.value))
-    else:
-        winner = min(fitting, key=lambda item: (item.cost.seconds, item.rail.value))
-    beaten = {
-        item.rail: _too_late(item, deadline) if in_time and item not in in_time else _dearer(item, winner)
-        for item in fitting
-        if item is not winner
-    }
-    return winner, beaten
+        return min(in_time, key=lambda item: (item.price, item.rail.value))
+    return min(fitting, key=lambda item: (item.cost.seconds, item.rail.value))
+
+
+def _beaten(loser: _Candidate, winner: _Candidate, deadline_seconds: float) -> Reason:
+    if winner.cost.seconds > deadline_seconds:
+        return _compared("slower", loser, winner)
+    if loser.cost.seconds > deadline_seconds:
+        return _too_late(loser, deadline_seconds)
+    return _compared("dearer", loser, winner)
 
 
 def _too_late(candidate: _Candidate, deadline_seconds: float) -> Reason:
@@ -149,25 +149,35 @@ def _too_late(candidate: _Candidate, deadline_seconds: float) -> Reason:
     )
 
 
-def _dearer(candidate: _Candidate, winner: _Candidate) -> Reason:
+def _compared(code: str, loser: _Candidate, winner: _Candidate) -> Reason:
     return Reason(
-        code="dearer",
-        text=f"{_name(candidate.rail)} would cost {_priced(candidate)}, "
-        f"{_name(winner.rail)} {_priced(winner)}.",
+        code=code,
+        text=f"{_name(loser.rail)} would cost {_priced(loser)}, {_name(winner.rail)} {_priced(winner)}.",
         figures={
-            "price": round(candidate.price, 3),
+            "price": round(loser.price, 3),
             "winner_price": round(winner.price, 3),
-            "api_calls": candidate.cost.api_calls,
-            "seconds": candidate.cost.seconds,
+            "api_calls": loser.cost.api_calls,
+            "seconds": loser.cost.seconds,
         },
     )
 
 
-def _because(winner: _Candidate, slice_: Slice, *, forced: Rail | None) -> tuple[Reason, ...]:
-    price = Reason(
-        code="cheapest",
-        text=f"{_name(winner.rail)} moves {slice_.rows:,} rows ({slice_.bytes_raw / 1e6:,.1f} MB) for "
-        f"{_priced(winner)}.",
+def _because(
+    winner: _Candidate, slice_: Slice, deadline_seconds: float, *, forced: Rail | None
+) -> tuple[Reason, ...]:
+    is_late = winner.cost.seconds > deadline_seconds
+    late = (_too_late(winner, deadline_seconds),) if is_late else ()
+    if forced:
+        return (_asked_for(forced), _forecast("forecast", winner, slice_), *late)
+    code = "fastest" if is_late else "cheapest"
+    return (_forecast(code, winner, slice_), *late, *_headroom_reason(winner))
+
+
+def _forecast(code: str, winner: _Candidate, slice_: Slice) -> Reason:
+    rows = "1 row" if slice_.rows == 1 else f"{slice_.rows:,} rows"
+    return Reason(
+        code=code,
+        text=f"{_name(winner.rail)} moves {rows} ({slice_.bytes_raw / 1e6:,.1f} MB) for {_priced(winner)}.",
         figures={
             "rows": slice_.rows,
             "bytes_raw": slice_.bytes_raw,
@@ -176,7 +186,6 @@ def _because(winner: _Candidate, slice_: Slice, *, forced: Rail | None) -> tuple
             "price": round(winner.price, 3),
         },
     )
-    return (_asked_for(forced), price) if forced else (price, *_headroom_reason(winner))
 
 
 def _headroom_reason(winner: _Candidate) -> tuple[Reason, ...]:

@@ -21,7 +21,7 @@ def _deadlines() -> dict[LatencyClass, float]:
 
 
 def _calls_per_second() -> dict[LatencyClass, float]:
-    return {LatencyClass.INTERACTIVE: 100.0, LatencyClass.NEAR_REAL_TIME: 2.0, LatencyClass.BATCH: 0.5}
+    return {LatencyClass.INTERACTIVE: 100.0, LatencyClass.NEAR_REAL_TIME: 2.0, LatencyClass.BATCH: 1.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

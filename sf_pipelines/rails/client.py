@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sf_pipelines.config.settings import PREFIX, SalesforceSettings, SettingsError
+from sf_pipelines.policy.poll_schedule import PollSchedule
 from sf_pipelines.rails.auth import Authenticator
 from sf_pipelines.rails.bulk_ingest import BulkIngest
 from sf_pipelines.rails.bulk_query import BulkQuery
 from sf_pipelines.rails.meter import Meter
 from sf_pipelines.rails.org import Org
-from sf_pipelines.rails.polling import Poller, PollSchedule
+from sf_pipelines.rails.polling import Poller
 from sf_pipelines.rails.ports import SalesforceClient
 from sf_pipelines.rails.rest import Rest
 from sf_pipelines.rails.retries import RetryPolicy

@@ -78,8 +78,8 @@ class SalesforceError(Exception):
         return False
 
     def __str__(self) -> str:
-        details = self._details()
-        return f"{self._sentence()} ({', '.join(details)})" if details else self._sentence()
+        sentence, details = self._sentence().removesuffix("."), self._details()
+        return f"{sentence} ({', '.join(details)})." if details else f"{sentence}."
 
     def _sentence(self) -> str:
         return self.message
@@ -168,7 +168,8 @@ class RefusedError(SalesforceError):
         return self.error_code in RETRYABLE_CODES
 
     def _sentence(self) -> str:
-        return f"{self.error_code}: {self.message}"
+        # Salesforce draws a caret under the mistake in SOQL, over several lines.
+        return f"{self.error_code}: {' '.join(self.message.split())}"
 
 
 class SessionExpiredError(RefusedError):

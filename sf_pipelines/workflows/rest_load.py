@@ -42,7 +42,7 @@ def load_by_rest(
     """Send every row of a payload over REST and store each call's outcomes before the next call."""
     total = Sent()
     for number, batch in enumerate(_calls(payload)):
-        response = _write(sync, to_json_records(batch, describe), tools)
+        response = _write(sync, to_json_records(batch, describe, sync.sobject), tools)
         counts = _count(response.outcomes)
         failed = _failed_records(sync, batch, response, number)
         tools.ledger.store_outcomes(run_id, chunk=number, rail=Rail.REST, counts=counts, failed=failed)

@@ -79,7 +79,7 @@ def test_waiting_polls_the_job(org: ScriptedOrg, client: SalesforceClient, sleep
     )
 
     assert client.queries.wait(JOB_ID, expected_seconds=5).state is JobState.JOB_COMPLETE
-    assert sleeps == [5, 1]
+    assert sleeps == [0.5, 0.75]
 
 
 @pytest.mark.usefixtures("three_pages")

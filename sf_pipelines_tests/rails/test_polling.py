@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 
+from sf_pipelines.policy.poll_schedule import PollSchedule
 from sf_pipelines.rails.errors import JobDeadlineError
-from sf_pipelines.rails.polling import Poller, PollSchedule
+from sf_pipelines.rails.polling import Poller
 from sf_pipelines.rails.ports import BulkJob, JobState
 
 
@@ -26,21 +25,6 @@ class Clock:
 
 def job(state: JobState) -> BulkJob:
     return BulkJob(id="750", sobject="Contact", operation="insert", state=state)
-
-
-SCHEDULES = [
-    (20.0, [20.0, 4.0, 6.0, 9.0]),
-    (0.0, [0.5, 0.5, 0.75, 1.125]),
-    (200.0, [200.0, 40.0, 60.0, 60.0]),
-    (10_000.0, [300.0, 60.0, 60.0, 60.0]),
-]
-
-
-@pytest.mark.parametrize(("expected_seconds", "waits"), SCHEDULES)
-def test_the_first_poll_waits_for_what_is_expected_and_later_ones_back_off(
-    expected_seconds: float, waits: list[float]
-) -> None:
-    assert list(islice(PollSchedule().waits(expected_seconds), 4)) == pytest.approx(waits)
 
 
 @pytest.mark.parametrize("end", [JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED])

@@ -40,7 +40,7 @@ def envelope(code: str, message: str = "text") -> bytes:
 
 
 def decide(facts: Facts, status: int, body: bytes) -> SalesforceError:
-    return refusal(status=status, body=body, is_write=facts["method"] != "GET", facts=facts)
+    return refusal(status=status, body=body, is_write=facts.get("method") != "GET", facts=facts)
 
 
 TABLE: list[Any] = [

@@ -46,7 +46,7 @@ def names(count: int) -> list[dict[str, Any]]:
 def small_rest(client: SalesforceClient) -> Rest:
     """REST whose calls hold about one record, so that a write needs several."""
     assert isinstance(client.rest, Rest)
-    return Rest(client.rest._transport, max_body_bytes=700)
+    return Rest(client.rest._transport, max_body_bytes=700)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_thousand_records_are_one_call_of_five_collections(

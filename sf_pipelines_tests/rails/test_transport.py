@@ -287,7 +287,9 @@ def test_calls_are_counted_with_their_repetitions_and_without_tokens(
 
 def test_a_call_that_was_never_sent_is_not_counted(sleeps: list[float]) -> None:
     with ScriptedOrg() as org:
-        org.script("GET", "query", count_reply(1))
+        reply = count_reply(1)
+        reply.headers["Connection"] = "close"
+        org.script("GET", "query", reply)
         client = connect(client_credentials(org.url), sleep=sleeps.append)
         client.rest.count("SELECT COUNT() FROM Account")
 

@@ -30,7 +30,7 @@ class Session:
 
 
 class SessionStore:
-    """All sessions and refresh tokens of the org. Thread-safe; not kept over a restart, as clients must bear that."""
+    """All sessions and refresh tokens of the org. Thread-safe; not kept over a restart."""
 
     def __init__(self, clock: Clock, org_id: str, lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS) -> None:
         """Tokens start with the 15-character org id, as Salesforce's do."""

@@ -75,7 +75,7 @@ def _bind_parent(schema: OrgSchema, sobject: ObjectSchema, name: str) -> BoundCo
     lookup = sobject.relationship(relationship)
     if lookup is None or (colon and kind not in lookup.reference_to):
         return None
-    parents = [kind] if colon else lookup.reference_to
+    parents = [kind] if colon else [one for one in lookup.reference_to if schema.find(one) is not None]
     if len(parents) != 1:
         return None
     key = schema.object(parents[0]).field(key_name)
@@ -87,7 +87,7 @@ def _bind_parent(schema: OrgSchema, sobject: ObjectSchema, name: str) -> BoundCo
 def records_of(
     columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]
 ) -> tuple[list[Record], dict[int, SalesforceError]]:
-    """A record for each row (ABSENT for an empty cell), and the error of each row whose record is to be left out."""
+    """A record for each row (ABSENT for an empty cell), and the error of each row to be left out."""
     errors = _uneven(columns, rows)
     even = [["" for _ in columns] if at in errors else row for at, row in enumerate(rows)] if errors else rows
     converted = [

@@ -44,7 +44,7 @@ class Job:
     started_ms: int | None = None
     finished_ms: int | None = None
     bytes_read: int = 0
-    """Of the upload: everything before this offset has been processed (the header line at least, once it was read)."""
+    """Of the upload: all before this offset was processed (the header line at least, once it was read)."""
     header_bytes: int = 0
     """Length of the upload's header line with its ending; 0 while unread or unreadable."""
     result_bytes: dict[str, int] = field(default_factory=dict[str, int])

@@ -56,21 +56,21 @@ class QueryRun:
         store.path(job.id, HEADER).write_text(self._header(result.columns), encoding="utf-8", newline="")
         data, index = store.path(job.id, ROWS), store.path(job.id, INDEX)
         with RowSpoolWriter(data, index, delimiter=job.delimiter, newline=job.newline) as spool:
-            written = self._copy(result, spool)
-        if written == result.total_size:
-            store.change(job.id, state="JobComplete", records_processed=written)
+            is_whole = self._copy(result, spool)
+        if is_whole:
+            store.change(job.id, state="JobComplete", records_processed=spool.rows_written)
 
-    def _copy(self, result: QueryResult, spool: RowSpoolWriter) -> int:
-        """Rows written; fewer than the result has when told to stop."""
+    def _copy(self, result: QueryResult, spool: RowSpoolWriter) -> bool:
+        """True when all rows were copied; rows removed for good meanwhile are left out by the org."""
         converters = [csv_converter(column.field) for column in result.columns]
         for offset in range(0, result.total_size, _CHUNK_ROWS):
             if self.must_stop():
-                return offset
+                return False
             before = spool.bytes_written
             spool.write(_converted(result.read_page(offset, _CHUNK_ROWS), converters))
             if not self.limits.try_spend(DAILY_QUERY_STORAGE, spool.bytes_written - before):
                 raise SalesforceError("LIMIT_EXCEEDED", _STORAGE_SPENT)
-        return result.total_size
+        return True
 
     def _header(self, columns: Sequence[Column]) -> str:
         text = io.StringIO()
@@ -83,8 +83,8 @@ class QueryRun:
 def _converted(
     rows: Sequence[tuple[Any, ...]], converters: Sequence[Callable[[Any], str] | None]
 ) -> Sequence[tuple[Any, ...]]:
-    """Rows with CSV texts, column by column: most columns are text already. Hidden trailing values fall away."""
-    columns = list(zip(*rows, strict=True))[: len(converters)]
+    """Rows with CSV texts, column by column, because most columns are text already."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(converters)
     texts = [
         column if convert is None else [None if value is None else convert(value) for value in column]
         for column, convert in zip(columns, converters, strict=True)

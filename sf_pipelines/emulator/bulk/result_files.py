@@ -24,7 +24,7 @@ class ResultFiles:
     """The two growing files of a running job. Use as a context manager."""
 
     def __init__(self, store: JobStore, job: Job, raw_header: bytes) -> None:
-        """Open both, cut back to what the job knows of them: a batch that was never accounted for is forgotten."""
+        """Open both, cut back to what the job knows of them: a batch not accounted for is forgotten."""
         self._job = job
         self._raw_header = raw_header
         self._files = {name: self._open(store, name) for name in (SUCCESSFUL, FAILED)}

@@ -31,6 +31,7 @@ class RowSpoolWriter:
             _LineSink(self._texts), delimiter=delimiter, lineterminator=newline, quoting=csv.QUOTE_ALL
         )
         self.bytes_written = 0
+        self.rows_written = 0
 
     def __enter__(self) -> RowSpoolWriter:
         """Ready to write."""
@@ -52,6 +53,7 @@ class RowSpoolWriter:
         self._data.write(b"".join(lines))
         self._index.write(ends[1:].tobytes())
         self.bytes_written = ends[-1]
+        self.rows_written += len(lines)
 
 
 class _LineSink:

@@ -76,7 +76,7 @@ def _check_ready(job: Job) -> None:
 def _second_upload(job: Job) -> SalesforceError:
     # [R] section 5.1, spelt as Salesforce spells it.
     message = (
-        f"Found multipe contents for job: <{job.id}>, please 'Close' / 'Abort' / 'Delete' the current Job then "
-        "create a new Job and make sure you only do 'PUT' once on a given Job."
+        f"Found multipe contents for job: <{job.id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
+        "then create a new Job and make sure you only do 'PUT' once on a given Job."
     )
     return SalesforceError("INVALIDJOB", message)

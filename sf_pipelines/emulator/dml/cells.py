@@ -114,7 +114,10 @@ def _float(field: FieldSchema, value: Any) -> float | None:
             raise errors.wrong_json_type(field, value)
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise errors.wrong_json_type(field, value)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise errors.out_of_range(field, value)
     return number

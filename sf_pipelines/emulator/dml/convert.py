@@ -76,11 +76,16 @@ def fill_defaults(batch: Batch, user_id: str) -> None:
         if default is not None:
             _fill(batch, field, [default] * batch.size)
         elif field.default_by is not None:
-            source = batch.item.field(field.default_by.field)
-            chosen = batch.columns.get(source, []) if source else []
+            chosen = _values_of(batch, field.default_by.field)
             _fill(batch, field, [field.default_by.values.get(value) for value in chosen])
         elif field in batch.columns:
             _fill(batch, field, [None] * batch.size)
+
+
+def _values_of(batch: Batch, name: str) -> list[Any]:
+    field = batch.item.field(name)
+    missing: list[Any] = [None] * batch.size
+    return missing if field is None else batch.columns.get(field, missing)
 
 
 def _constant_default(field: FieldSchema, user_id: str) -> Any:

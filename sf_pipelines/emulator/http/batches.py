@@ -14,7 +14,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult
 
-# [D] section 3.4: at most ten runs of consecutive records of one type; the text is Apex's own for the same rule.
+# [D] section 3.4: at most ten runs of records of one type; the text is Apex's own for the same rule.
 MAX_CHUNKS = 10
 _TOO_MANY_CHUNKS = (
     "Cannot have more than 10 chunks in a single operation. Please rearrange the data to reduce chunking."
@@ -51,8 +51,9 @@ def run_batches(
     chunks = [(key, [one[1] for one in group]) for key, group in groupby(records, key=lambda one: one[0])]
     if len(chunks) > MAX_CHUNKS:
         raise SalesforceError("LIMIT_EXCEEDED", _TOO_MANY_CHUNKS)
-    if not all_or_none:
-        return _run(org, chunks, verb, all_or_none=False)
+    is_one_call = len(chunks) == 1 and isinstance(chunks[0][0], str)
+    if is_one_call or not all_or_none:
+        return _run(org, chunks, verb, all_or_none=all_or_none)
     with org.transaction() as transaction:
         results = _run(org, chunks, verb, all_or_none=True)
         if all(result.success for result in results):

@@ -14,7 +14,6 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.batches import TypedRecord, Verb, run_batches
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, json_error
 from sf_pipelines.emulator.http.router import Route
-from sf_pipelines.emulator.http.rows import with_version
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.results import RowResult
 
@@ -94,7 +93,7 @@ def _retrieve_one(
     surface: Surface, request: ApiRequest, sobject: str, id_: str, fields: Sequence[str]
 ) -> dict[str, Any] | None:
     try:
-        return with_version(surface.org.retrieve(sobject, id_, fields), request)
+        return surface.org.retrieve(sobject, id_, fields, data_url=request.data_url)
     except SalesforceError as error:
         if error.status == 404:
             return None

@@ -23,7 +23,7 @@ def fill_url(url: str, answers: Mapping[str, Any]) -> str:
 
 
 def fill_value(value: Any, answers: Mapping[str, Any]) -> Any:
-    """A JSON value with its references replaced; a text that is nothing but a reference takes the value's own type.
+    """A JSON value with its references replaced; a text that is only a reference takes the value's own type.
 
     Args:
         value: any JSON value.

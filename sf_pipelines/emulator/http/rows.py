@@ -55,18 +55,10 @@ def insert_record(
 
 
 def read_record(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> ApiResponse:
-    """One record, with `attributes.url` in the version that was called."""
+    """One record: the fields of `?fields=`, or all."""
     names = request.query.get("fields")
     fields = None if names is None else [name.strip() for name in names.split(",") if name.strip()]
-    record = surface.org.retrieve(sobject, id_, fields)
-    return ApiResponse(json=with_version(record, request))
-
-
-def with_version(record: Mapping[str, Any], request: ApiRequest) -> dict[str, Any]:
-    """The record with attributes that name the called version."""
-    kind, id_ = record["attributes"]["type"], record["attributes"]["url"].rpartition("/")[2]
-    attributes = {"type": kind, "url": f"{request.data_url}/sobjects/{kind}/{id_}"}
-    return {**record, "attributes": attributes}
+    return ApiResponse(json=surface.org.retrieve(sobject, id_, fields, data_url=request.data_url))
 
 
 def update_record(

@@ -6,18 +6,18 @@ handlers). Imports Starlette, and everything that a call passes on its way to a 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, unquote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from sf_pipelines.emulator.auth.sessions import Session, invalid_session
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.answer import answer, answer_async
+from sf_pipelines.emulator.http.body_stream import BodyStream
 from sf_pipelines.emulator.http.envelope import error_response
-from sf_pipelines.emulator.http.messages import MAX_BODY_BYTES, ApiRequest, ApiResponse, too_large
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
 from sf_pipelines.emulator.http.router import Match
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version, version_list
@@ -32,6 +32,7 @@ _DATA_PREFIX_SEGMENTS = 2
 
 async def serve_data(surface: Surface, request: Request) -> Response:
     """Answer one call below `/services/data`."""
+    body = BodyStream(request.receive)
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw}
     segments = _segments(request)
     if len(segments) == _DATA_PREFIX_SEGMENTS:
@@ -41,12 +42,13 @@ async def serve_data(surface: Surface, request: Request) -> Response:
         _check_head(request)
         session = _authenticate(surface, headers)
     except SalesforceError as error:
+        await body.drain()
         return to_response(error_response([error]), headers)
     if not surface.limits.try_spend(DAILY_API_REQUESTS):
         spent = SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
-        await _drain(request)
+        await body.drain()
         return _metered(surface, error_response([spent]), headers)
-    response = await _run(surface, request, _api_request(request, segments, headers, session))
+    response = await _run(surface, body, _api_request(request, segments, headers, session))
     return _metered(surface, response, headers)
 
 
@@ -56,57 +58,27 @@ def base_url(request: Request) -> str:
     return f"{request.url.scheme}://{host}"
 
 
-async def _run(surface: Surface, request: Request, call: ApiRequest) -> ApiResponse:
+async def _run(surface: Surface, body: BodyStream, call: ApiRequest) -> ApiResponse:
     """Find the route, then hand over the body, whole or as a stream."""
     try:
         served_version("v" + call.version)
         match = surface.router.match(call)
         upload = match.route.uploads.get(call.method)
         if upload is not None:
-            response = await answer_async(upload(surface, match.request, _pieces(request)))
+            response = await answer_async(upload(surface, match.request, body.pieces()))
         else:
-            response = await _run_whole(surface, request, match)
+            response = await _run_whole(surface, body, match)
     except SalesforceError as error:
         response = error_response([error])
     if response.status >= 400:
-        await _drain(request)
+        await body.drain()
     return response
 
 
-async def _run_whole(surface: Surface, request: Request, match: Match) -> ApiResponse:
+async def _run_whole(surface: Surface, body: BodyStream, match: Match) -> ApiResponse:
     handler = match.handler()
-    body = await read_body(request)
-    call = match.request.with_body(body)
+    call = match.request.with_body(await body.whole())
     return await run_in_threadpool(answer, lambda: handler(surface, call))
-
-
-async def read_body(request: Request) -> bytes:
-    """The body, up to 50 MB.
-
-    Raises:
-        SalesforceError: it is larger.
-    """
-    body = bytearray()
-    async for piece in _pieces(request):
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large()
-    return bytes(body)
-
-
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    async for piece in request.stream():
-        if piece:
-            yield piece
-
-
-async def _drain(request: Request) -> None:
-    """Read what the client still sends, so that it can read the refusal on a connection that isn't broken."""
-    try:
-        while (message := await request.receive())["type"] == "http.request" and message.get("more_body"):
-            pass
-    except (ClientDisconnect, RuntimeError):
-        return
 
 
 def _segments(request: Request) -> tuple[str, ...]:

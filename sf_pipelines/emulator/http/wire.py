@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import orjson
@@ -28,9 +28,8 @@ def to_response(
     response: ApiResponse, request_headers: Mapping[str, str], extra: Mapping[str, str] | None = None
 ) -> Response:
     """The Starlette response of an answer to a call with those headers (names in lower case)."""
-    headers = {name: quote(value, safe=_HEADER_SAFE) for name, value in response.headers.items()} | dict(
-        extra or {}
-    )
+    headers = {name: quote(value, safe=_HEADER_SAFE) for name, value in response.headers.items()}
+    headers.update(extra or {})
     accepts_gzip = "gzip" in request_headers.get("accept-encoding", "").lower()
     if response.parts is not None:
         return _streamed(response, headers, accepts_gzip=accepts_gzip)
@@ -54,9 +53,11 @@ def _streamed(response: ApiResponse, headers: dict[str, str], *, accepts_gzip: b
     else:
         headers["Content-Length"] = str(sum(map(_length, parts)))
     headers["Vary"] = "Accept-Encoding"
-    body: AsyncIterator[bytes] = iterate_in_threadpool(pieces)
     return StreamingResponse(
-        body, status_code=response.status, headers=headers, media_type=response.media_type
+        iterate_in_threadpool(pieces),
+        status_code=response.status,
+        headers=headers,
+        media_type=response.media_type,
     )
 
 

@@ -22,10 +22,17 @@ from sf_pipelines.emulator.schema.model import (
 
 _LENGTHS = {"id": 18, "reference": 18, "string": 255, "textarea": 255, "picklist": 255, "multipicklist": 4099,
             "combobox": 255, "email": 80, "url": 255, "phone": 40}  # fmt: skip
+_DEFAULT_TYPES: dict[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "int": (int,),
+    **dict.fromkeys(("double", "currency", "percent"), (int, float)),
+    **dict.fromkeys(TEXT_TYPES, (str,)),
+}
 _KEYS = frozenset(
-    {"type", "label", "length", "precision", "scale", "digits", "required", "unique", "external_id",
-     "case_sensitive", "id_lookup", "default", "default_by", "values", "restricted", "to", "relationship", "children",
-     "cascade_delete", "read_only", "create_only", "name_field", "part_of", "owner", "audit", "derived"}
+    {"type", "label", "length", "precision", "scale", "digits", "required", "unique",
+     "external_id", "case_sensitive", "id_lookup", "default", "default_by", "values", "restricted", "to",
+     "relationship", "children", "cascade_delete", "read_only", "create_only", "name_field", "part_of",
+     "owner", "audit", "derived"}
 )  # fmt: skip
 _INTERNAL_KEYS = frozenset({"default_by", "name_field", "part_of", "owner", "audit", "derived"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -141,6 +148,8 @@ def _check_type_keys(raw: Mapping[str, Any], kind: str, where: str) -> None:
         raise SchemaError(f"{where} is a reference without a target: add `to: [SomeObject]`.")
     if kind in ("picklist", "multipicklist") and not raw.get("values"):
         raise SchemaError(f"{where} is a picklist without values: add `values: [...]`.")
+    if raw.get("default") is not None and not isinstance(raw["default"], _DEFAULT_TYPES.get(kind, ())):
+        raise SchemaError(f"{where}: the default of a {kind} can't be {raw['default']!r}.")
     if raw.get("external_id") and kind not in ("string", "email", "int", "double"):
         raise SchemaError(f"{where}: an external id is a string, email, int or double, not a {kind}.")
     if raw.get("unique") and kind not in ("string", "email", "int", "double"):

@@ -76,6 +76,8 @@ def _shift(day: date, unit: str, count: int) -> date:
         return day + timedelta(days=count * (7 if unit == "WEEK" else 1))
     months = day.year * 12 + day.month - 1 + count * {"MONTH": 1, "QUARTER": 3, "YEAR": 12}[unit]
     year, month = months // 12, months % 12 + 1
+    if not date.min.year <= year <= date.max.year:
+        return date.min if year < date.min.year else date.max
     return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 

@@ -55,8 +55,8 @@ def no_such_object(soql: str, place: Place, name: str) -> SalesforceError:
 def no_such_column(soql: str, place: Place, name: str, item: ObjectSchema) -> SalesforceError:
     """A field that the object doesn't have."""
     message = (
-        f"No such column '{name}' on entity '{item.name}'. If you are attempting to use a custom field, be sure "
-        f"to append the '__c' after the custom field name. {_REFERENCE}"
+        f"No such column '{name}' on entity '{item.name}'. If you are attempting to use a custom field, be "
+        f"sure to append the '__c' after the custom field name. {_REFERENCE}"
     )
     return located("INVALID_FIELD", soql, place, message)
 

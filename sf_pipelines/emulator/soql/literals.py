@@ -78,7 +78,15 @@ class Literals:
                 raise errors.malformed(self.soql, value.place, message)
             return "\\" + plain if like and plain in _LIKE_SPECIAL else plain
 
-        return _ESCAPE.sub(replace, value.text[1:-1])
+        return self._paired(value, _ESCAPE.sub(replace, value.text[1:-1]))
+
+    def _paired(self, value: Value, text: str) -> str:
+        """The text with surrogate pairs, which two escapes may have written, joined to one character."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16") if not text.isascii() else text
+        except UnicodeDecodeError:
+            message = f"Invalid string literal {value.text}. Half of a surrogate pair in string literal."
+            raise errors.malformed(self.soql, value.place, ascii(message)[1:-1]) from None
 
     def _named(self, field: FieldSchema, value: Value) -> Span:
         days = date_range(value.text, self.now.date())

@@ -33,14 +33,12 @@ def run_query(
     Raises:
         SalesforceError: what Salesforce answers to a wrong query.
     """
-    query = parse(soql)
-    compiler = Compiler(schema, query, soql, now)
-    if bulk:
-        refuse_query(compiler.item, query)
-    compiled = compiler.compile(include_deleted=include_deleted, with_ids=not bulk)
-    if bulk:
-        refuse_columns(compiled)
-    rows = _snapshot(store, compiled)
+    try:
+        compiled = _compile(schema, soql, now, include_deleted=include_deleted, bulk=bulk)
+        rows = _snapshot(store, compiled)
+    except (sqlite3.OperationalError, RecursionError) as err:
+        message = "Query is either selecting too many fields or the filter conditions are too complicated."
+        raise SalesforceError("QUERY_TOO_COMPLICATED", message) from err
 
     def read_page(offset: int, count: int) -> list[tuple[Any, ...]]:
         return _read(store, compiled.rows_sql, rows[offset : offset + count])
@@ -55,13 +53,20 @@ def run_query(
     )
 
 
+def _compile(schema: OrgSchema, soql: str, now: datetime, *, include_deleted: bool, bulk: bool) -> Compiled:
+    query = parse(soql)
+    compiler = Compiler(schema, query, soql, now)
+    if bulk:
+        refuse_query(compiler.item, query)
+    compiled = compiler.compile(include_deleted=include_deleted, with_ids=not bulk)
+    if bulk:
+        refuse_columns(compiled)
+    return compiled
+
+
 def _snapshot(store: Store, compiled: Compiled) -> array[int]:
-    try:
-        with store.lock:
-            return array("q", store.column(compiled.ids_sql, compiled.ids_parameters))
-    except sqlite3.OperationalError as err:
-        message = "Query is either selecting too many fields or the filter conditions are too complicated."
-        raise SalesforceError("QUERY_TOO_COMPLICATED", message) from err
+    with store.lock:
+        return array("q", store.column(compiled.ids_sql, compiled.ids_parameters))
 
 
 def _read(store: Store, rows_sql: str, wanted: array[int]) -> list[tuple[Any, ...]]:

@@ -44,6 +44,7 @@ _OPERATORS = {
     "excludes": "excludes",
     "like": "like",
 }
+_MAX_COUNT_DIGITS = 10
 _REFUSED_CLAUSES = {"group": "GROUP BY"}
 
 
@@ -58,7 +59,7 @@ class _Builder:
         self._unsupported: list[Unsupported] = []
 
     def query(self, tree: Node) -> Query:
-        clauses = {str(child.data): child for child in _trees(tree)}
+        clauses = {str(child.data): child for child in _trees(tree) if child.children}
         items = tuple(item for child in _trees(tree) for item in self._select_item(child))
         source = _tokens(clauses["source"], "NAME")
         for name, what in _REFUSED_CLAUSES.items():
@@ -135,7 +136,7 @@ class _Builder:
         if tree is None:
             return None
         token = _tokens(tree, "NUMBER")[0]
-        if not token.isdecimal():
+        if not token.isdecimal() or len(token) > _MAX_COUNT_DIGITS:
             raise errors.unexpected_token(self._soql, _place(token), str(token))
         return int(token)
 

@@ -1,0 +1,109 @@
+"""The shape of `raw.<object>` and the SQL that fills it: names, column types and statements as text.
+
+Opens nothing and runs nothing; `warehouse` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+SCHEMA = "raw"
+KEY, VERSION = "Id", "SystemModstamp"
+STAGED = "pg_temp.staged"
+
+# spelled as information_schema spells them, so that the two can be compared
+_COLUMN_TYPES = (
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_int32, "integer"),
+    (pa.types.is_int64, "bigint"),
+    (pa.types.is_floating, "double precision"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_timestamp, "timestamp with time zone"),
+    (pa.types.is_time, "time without time zone"),
+    (pa.types.is_struct, "jsonb"),
+)
+
+
+def table_name(sobject: str) -> str:
+    """`raw.<object lower case>` as people write it."""
+    return f"{SCHEMA}.{sobject.lower()}"
+
+
+def quoted_table(sobject: str) -> str:
+    """The same as an SQL identifier."""
+    return f"{SCHEMA}.{quoted(sobject.lower())}"
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier, its case kept."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def column_types(schema: pa.Schema) -> dict[str, str]:
+    """Column name to PostgreSQL type of a table for the schema."""
+    return {field.name: _column_type(field.type) for field in schema}
+
+
+def create_staging(types: Mapping[str, str]) -> str:
+    """A table of this session alone, gone with the transaction; structs wait in it as JSON text."""
+    columns = ", ".join(
+        f"{quoted(name)} {'text' if kind == 'jsonb' else kind}" for name, kind in types.items()
+    )
+    return f"CREATE TEMPORARY TABLE staged ({columns}) ON COMMIT DROP"
+
+
+def create_table(sobject: str) -> str:
+    """The table with its key; other columns are added as schemas bring them."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {quoted_table(sobject)} "
+        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL)"
+    )
+
+
+def select_columns(sobject: str) -> str:
+    """Names and types of the columns that the table has."""
+    return (
+        "SELECT column_name::text, data_type::text FROM information_schema.columns "
+        f"WHERE table_schema = {literal(SCHEMA)} AND table_name = {literal(sobject.lower())}"
+    )
+
+
+def count_new_keys(sobject: str) -> str:
+    """How many staged keys the table lacks."""
+    key = quoted(KEY)
+    return (
+        f"SELECT count(DISTINCT s.{key}) FROM {STAGED} AS s "
+        f"WHERE NOT EXISTS (SELECT FROM {quoted_table(sobject)} AS t WHERE t.{key} = s.{key})"
+    )
+
+
+def merge(sobject: str, types: Mapping[str, str]) -> str:
+    """One MERGE of the newest staged row of each key, where it is newer than the table's."""
+    key, version = quoted(KEY), quoted(VERSION)
+    values = {
+        quoted(name): f"s.{quoted(name)}" + ("::jsonb" if kind == "jsonb" else "")
+        for name, kind in types.items()
+    }
+    assignments = ", ".join(f"{name} = {value}" for name, value in values.items() if name != key)
+    # bytewise order needs no collation; of equal versions the row that came last counts
+    return (
+        f"MERGE INTO {quoted_table(sobject)} AS t USING ("
+        f'SELECT DISTINCT ON ({key} COLLATE "C") * FROM {STAGED} '
+        f'ORDER BY {key} COLLATE "C", {version} DESC NULLS LAST, ctid DESC) AS s '
+        f"ON t.{key} = s.{key} "
+        f"WHEN MATCHED AND s.{version} > t.{version} "
+        f"THEN UPDATE SET {assignments}, _extracted_at = now() "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(values)}, _extracted_at) "
+        f"VALUES ({', '.join(values.values())}, now())"
+    )
+
+
+def _column_type(kind: pa.DataType) -> str:
+    return next((name for is_kind, name in _COLUMN_TYPES if is_kind(kind)), "text")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
+
+B = "/services/data/v66.0"
+
+
+def sub(method: str, path: str, reference: str, body: Any = None, **more: Any) -> dict[str, Any]:
+    item = {"method": method, "url": B + path, "referenceId": reference, **more}
+    return item if body is None else {**item, "body": body}
+
+
+def send(caller: Caller, *items: dict[str, Any], all_or_none: bool = False) -> list[dict[str, Any]]:
+    response = caller.post("/composite", {"allOrNone": all_or_none, "compositeRequest": list(items)})
+    assert response.status_code == 200, response.text
+    return response.json()["compositeResponse"]
+
+
+def count(caller: Caller) -> int:
+    return caller.query("SELECT COUNT() FROM Account")["totalSize"]
+
+
+def test_a_later_subrequest_uses_the_answer_of_an_earlier_one(caller: Caller) -> None:
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "acc", {"Name": "Acme"}),
+        sub("POST", "/sobjects/Contact", "con", {"LastName": "Ann", "AccountId": "@{acc.id}"}),
+        sub("GET", "/sobjects/Account/@{acc.id}?fields=Name", "again"),
+        sub("GET", "/query?q=SELECT+Id,+Account.Name+FROM+Contact+WHERE+AccountId='@{acc.id}'", "found"),
+        sub("GET", "/sobjects/Contact/@{found.records[0].Id}?fields=LastName", "deep"),
+    )
+
+    assert_golden("composite.json", {"compositeResponse": answers})
+
+
+def test_a_failed_source_halts_what_depends_on_it(caller: Caller) -> None:
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "acc", {}),
+        sub("POST", "/sobjects/Contact", "con", {"LastName": "Ann", "AccountId": "@{acc.id}"}),
+        sub("POST", "/sobjects/Account", "free", {"Name": "x"}),
+    )
+
+    assert [answer["httpStatusCode"] for answer in answers] == [400, 400, 201]
+    assert answers[1]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+
+
+def test_a_reference_to_a_missing_field_is_told(caller: Caller) -> None:
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "acc", {"Name": "a"}),
+        sub("GET", "/sobjects/Account/@{acc.nope}", "bad"),
+    )
+
+    assert answers[1]["httpStatusCode"] == 400
+    assert "No value for acc.nope" in answers[1]["body"][0]["message"]
+
+
+def test_all_or_none_undoes_everything_and_names_one_culprit(caller: Caller) -> None:
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "one", {"Name": "a"}),
+        sub("POST", "/sobjects/Contact", "two", {}),
+        sub("POST", "/sobjects/Account", "three", {"Name": "b"}),
+        all_or_none=True,
+    )
+
+    codes = [answer["body"][0]["errorCode"] for answer in answers]
+    assert codes == ["PROCESSING_HALTED", "REQUIRED_FIELD_MISSING", "PROCESSING_HALTED"]
+    assert [answer["httpStatusCode"] for answer in answers] == [400, 400, 400]
+    assert count(caller) == 0
+
+
+def test_all_or_none_keeps_what_succeeds(caller: Caller) -> None:
+    send(caller, sub("POST", "/sobjects/Account", "one", {"Name": "a"}), all_or_none=True)
+
+    assert count(caller) == 1
+
+
+def test_collections_run_inside_a_composite(caller: Caller) -> None:
+    records = [{"attributes": {"type": "Account"}, "Name": "a"}] * 200
+    items = [sub("POST", "/composite/sobjects", f"part{n}", {"records": records}) for n in range(5)]
+
+    answers = send(caller, *items)
+
+    assert [len(answer["body"]) for answer in answers] == [200] * 5
+    assert count(caller) == 1000
+
+
+def test_a_composite_is_one_metered_call(caller: Caller) -> None:
+    items = [sub("GET", "/limits", f"r{n}") for n in range(25)]
+    before = caller.surface.limits.used("DailyApiRequests")
+
+    send(caller, *items)
+
+    assert caller.surface.limits.used("DailyApiRequests") == before + 1
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        [sub("GET", "/limits", f"r{n}") for n in range(26)],
+        [sub("GET", "/query?q=SELECT+Id+FROM+Account", f"r{n}") for n in range(6)],
+        [sub("GET", "/limits", "same"), sub("GET", "/limits", "same")],
+        [sub("GET", "/limits", "with space")],
+        [sub("GET", "/limits", "r", httpHeaders={"Authorization": "Bearer x"})],
+        [{"method": "GET", "referenceId": "r"}],
+        [sub("FETCH", "/limits", "r")],
+        "text",
+        [1],
+    ],
+)
+def test_a_malformed_composite_is_refused_whole(caller: Caller, items: Any) -> None:
+    assert caller.post("/composite", {"compositeRequest": items}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/composite", "/jobs/ingest", "/nowhere"])
+def test_a_resource_outside_the_composites_reach_fails_alone(caller: Caller, path: str) -> None:
+    answers = send(caller, sub("POST", path, "r", {}), sub("GET", "/limits", "fine"))
+
+    assert answers[0]["httpStatusCode"] in (400, 404)
+    assert answers[1]["httpStatusCode"] == 200
+
+
+def test_a_wrong_method_inside_is_told_like_outside(caller: Caller) -> None:
+    (answer,) = send(caller, sub("PUT", "/sobjects/Account", "r", {}))
+
+    assert answer["httpStatusCode"] == 405
+    assert answer["body"][0]["errorCode"] == "METHOD_NOT_ALLOWED"
+
+
+def test_an_error_inside_has_the_same_shape_as_outside(caller: Caller) -> None:
+    (answer,) = send(caller, sub("POST", "/sobjects/Contact", "r", {"FirstName": "Ann"}))
+
+    outside = caller.post("/sobjects/Contact", {"FirstName": "Ann"})
+    assert error_of(outside)[0] == answer["httpStatusCode"]
+    assert answer["body"] == outside.json()

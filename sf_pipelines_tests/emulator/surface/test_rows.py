@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
+
+KEY = "/sobjects/Account/External_Id__c/e-1"
+
+
+def test_a_created_row_is_read_back_with_attributes_in_the_called_version(caller: Caller) -> None:
+    created = caller.post("/sobjects/Account", {"Name": "Acme", "NumberOfEmployees": 7})
+    id_ = created.json()["id"]
+
+    assert created.status_code == 201
+    assert created.json() == {"id": id_, "success": True, "errors": []}
+    assert created.headers["Location"] == f"/services/data/v66.0/sobjects/Account/{id_}"
+    assert caller.get(f"/sobjects/Account/{id_}?fields=Name,NumberOfEmployees").json() == {
+        "attributes": {"type": "Account", "url": f"/services/data/v66.0/sobjects/Account/{id_}"},
+        "Name": "Acme",
+        "NumberOfEmployees": 7,
+    }
+
+
+def test_a_row_without_a_field_list_has_every_readable_field(caller: Caller) -> None:
+    record = caller.get(f"/sobjects/Account/{caller.create('Account', Name='Acme')}").json()
+
+    assert record["CreatedDate"] == "2026-02-01T10:00:00.000+0000"
+    assert {"Id", "OwnerId", "SystemModstamp", "External_Id__c"} <= set(record)
+
+
+def test_a_patch_changes_only_what_it_names(caller: Caller) -> None:
+    id_ = caller.create("Account", Name="Acme", Industry="Energy")
+
+    response = caller.patch(f"/sobjects/Account/{id_}", {"Name": "Acme 2"})
+
+    assert (response.status_code, response.content) == (204, b"")
+    (record,) = caller.query("SELECT Name, Industry FROM Account")["records"]
+    assert (record["Name"], record["Industry"]) == ("Acme 2", "Energy")
+
+
+def test_a_post_may_pretend_to_be_a_patch(caller: Caller) -> None:
+    id_ = caller.create("Account", Name="Acme")
+
+    response = caller.post(f"/sobjects/Account/{id_}?_HttpMethod=PATCH", {"Name": "Other"})
+
+    assert response.status_code == 204
+    assert caller.get(f"/sobjects/Account/{id_}?fields=Name").json()["Name"] == "Other"
+
+
+def test_a_fifteen_character_id_finds_the_row(caller: Caller) -> None:
+    id_ = caller.create("Account", Name="Acme")
+
+    assert caller.get(f"/sobjects/Account/{id_[:15]}?fields=Id").json()["Id"] == id_
+
+
+def test_the_id_in_a_patch_body_is_refused(caller: Caller) -> None:
+    id_ = caller.create("Account", Name="Acme")
+    response = caller.patch(f"/sobjects/Account/{id_}", {"Id": id_, "Name": "x"})
+
+    expected = (400, "INVALID_FIELD", "The Id field should not be specified in the sobject data.")
+    assert error_of(response) == expected
+
+
+def test_a_deleted_row_is_gone_for_every_method(caller: Caller) -> None:
+    id_ = caller.create("Account", Name="Acme")
+    path = f"/sobjects/Account/{id_}"
+
+    assert caller.delete(path).status_code == 204
+    answers = [caller.get(path), caller.patch(path, {"Name": "x"}), caller.delete(path)]
+
+    assert {error_of(answer)[:2] for answer in answers} == {(404, "ENTITY_IS_DELETED")}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/sobjects/Nope/001xx0000000001AAA", "The requested resource does not exist"),
+        ("/sobjects/Account/001xx0000000zzzAAA", "The requested resource does not exist"),
+        ("/sobjects/Account/003xx0000000001AAA", "The requested resource does not exist"),
+        ("/sobjects/Account/zzz", "Provided external ID field does not exist or is not accessible: zzz"),
+        (
+            "/sobjects/Account/Nope__c/1",
+            "Provided external ID field does not exist or is not accessible: Nope__c",
+        ),
+    ],
+)
+def test_what_is_not_there_is_a_404(caller: Caller, path: str, message: str) -> None:
+    assert error_of(caller.get(path)) == (404, "NOT_FOUND", message)
+
+
+def test_a_missing_required_field_is_told_in_the_envelope(caller: Caller) -> None:
+    response = caller.post("/sobjects/Contact", {"FirstName": "Ann"})
+
+    assert response.status_code == 400
+    assert_golden("error_envelope.json", response.json())
+
+
+def test_an_upsert_creates_then_updates(caller: Caller) -> None:
+    first = caller.patch(KEY, {"Name": "Acme"})
+    second = caller.patch(KEY, {"Name": "Acme 2"})
+
+    id_ = first.json()["id"]
+    assert first.status_code == 201
+    assert first.json() == {"id": id_, "success": True, "errors": [], "created": True}
+    assert second.status_code == 200
+    assert second.json() == {"id": id_, "success": True, "errors": [], "created": False}
+    assert caller.get(KEY + "?fields=Name").json()["Name"] == "Acme 2"
+    assert caller.delete(KEY).status_code == 204
+    assert caller.get(KEY).status_code == 404
+
+
+def test_an_upsert_key_may_hold_an_encoded_slash(caller: Caller) -> None:
+    assert caller.patch("/sobjects/Account/External_Id__c/a%2Fb", {"Name": "x"}).status_code == 201
+    assert caller.query("SELECT External_Id__c FROM Account")["records"][0]["External_Id__c"] == "a/b"
+
+
+def test_update_only_never_creates(caller: Caller) -> None:
+    response = caller.patch(KEY + "?updateOnly=true", {"Name": "Acme"})
+
+    assert error_of(response)[:2] == (404, "NOT_FOUND")
+    assert caller.query("SELECT COUNT() FROM Account")["totalSize"] == 0
+
+
+def test_an_ambiguous_key_answers_with_the_choices_and_writes_nothing(caller: Caller) -> None:
+    ids = [caller.create("Account", Name=name, Code__c="twin") for name in ("a", "b")]
+
+    response = caller.patch("/sobjects/Account/Code__c/twin", {"Name": "x"})
+
+    assert response.status_code == 300
+    assert response.json() == [f"/services/data/v66.0/sobjects/Account/{id_}" for id_ in ids]
+    assert {row["Name"] for row in caller.query("SELECT Name FROM Account")["records"]} == {"a", "b"}
+
+
+@pytest.mark.parametrize("body", [{"External_Id__c": "e-1", "Name": "x"}, {"Id": "001xx0000000001AAA"}])
+def test_the_key_in_an_upsert_body_is_refused(caller: Caller, body: dict[str, str]) -> None:
+    assert error_of(caller.patch(KEY, body))[:2] == (400, "INVALID_FIELD")
+
+
+@pytest.mark.parametrize("path", ["/sobjects/Account", "/sobjects/Account/"])
+def test_an_upsert_without_a_key_is_not_allowed(caller: Caller, path: str) -> None:
+    message = "HTTP Method 'PATCH' not allowed. Allowed are HEAD,GET,POST"
+
+    assert error_of(caller.patch(path, {"Name": "x"})) == (405, "METHOD_NOT_ALLOWED", message)
+
+
+def test_a_post_to_the_key_id_inserts(caller: Caller) -> None:
+    assert caller.post("/sobjects/Account/Id", {"Name": "x"}).status_code == 201
+
+
+def test_a_parent_is_named_by_its_key(caller: Caller) -> None:
+    parent = caller.patch(KEY, {"Name": "Acme"}).json()["id"]
+    body = {"LastName": "Ann", "Account": {"External_Id__c": "e-1"}}
+
+    assert caller.post("/sobjects/Contact", body).status_code == 201
+    assert caller.query("SELECT AccountId FROM Contact")["records"][0]["AccountId"] == parent
