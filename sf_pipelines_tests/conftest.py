@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,17 +17,29 @@ from sf_pipelines.local.postgres import EmbeddedPostgres
 TEMPLATE = "migrated_template"
 
 
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A new folder for a server.
+
+    Not `tmp_path`: any pytest that root starts shuts that to other accounts, and the server of root's
+    tests runs under another account.
+    """
+    with tempfile.TemporaryDirectory(prefix="sf_pipelines_tests_") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """URL of an empty database on a server of this pytest process."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(folder) as postgres:
+    with (
+        tempfile.TemporaryDirectory(prefix="sf_pipelines_tests_") as folder,
+        EmbeddedPostgres(Path(folder)) as postgres,
+    ):
         with _administrator(postgres.url) as engine, engine.connect() as connection:
             # a test's database need not outlive a power cut, and a test shouldn't wait for the disk
             connection.execute(text("ALTER SYSTEM SET fsync = off"))
             connection.execute(text("SELECT pg_reload_conf()"))
         yield postgres.url
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -62,7 +75,7 @@ def _migrated_template(postgres_url: str) -> str:
 
 
 @contextmanager
-def _fresh_database(postgres_url: str, *, template: str) -> Iterator[str]:
+def _fresh_database(postgres_url: str, *, template: str) -> Generator[str]:
     name = f"test_{uuid4().hex}"
     with _administrator(postgres_url) as server:
         with server.connect() as connection:
@@ -73,7 +86,7 @@ def _fresh_database(postgres_url: str, *, template: str) -> Iterator[str]:
 
 
 @contextmanager
-def _administrator(url: str) -> Iterator[Engine]:
+def _administrator(url: str) -> Generator[Engine]:
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         yield engine

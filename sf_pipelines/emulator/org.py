@@ -7,6 +7,7 @@ sessions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sf_pipelines.emulator.clock import Clock
@@ -20,7 +21,7 @@ from sf_pipelines.emulator.results import Column, QueryResult, RowResult
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
-from sf_pipelines.emulator.store import Store, fold
+from sf_pipelines.emulator.store import Store, Transaction, fold
 
 __all__ = ["INTEGRATION_USERNAME", "Column", "Org", "QueryResult", "RowResult"]
 Records = Sequence[Mapping[str, Any]]
@@ -131,6 +132,13 @@ class Org:
         folded = fold(key, stored)
         with self._store.lock:
             return self._store.find_by_key(item, key, [folded]).get(folded, [])
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """All calls of this thread inside the `with` block happen together; others wait.
+
+        The block's value has `rollback()`, which undoes them all when the block ends; so does an exception.
+        """
+        return self._store.transaction()
 
     def query(self, soql: str, *, include_deleted: bool = False, bulk: bool = False) -> QueryResult:
         """Run `soql`; with `bulk` what the Bulk API refuses is refused.

@@ -48,6 +48,17 @@ def fold(field: FieldSchema, value: Any) -> Any:
     )
 
 
+class Transaction:
+    """A running transaction of the store."""
+
+    def __init__(self) -> None:
+        self.is_rolled_back = False
+
+    def rollback(self) -> None:
+        """Undo everything that the transaction has done, when its block ends."""
+        self.is_rolled_back = True
+
+
 class Store:
     """One SQLite database with one connection behind a re-entrant lock."""
 
@@ -55,6 +66,7 @@ class Store:
         """Open or create the database at `path` (or ":memory:") with a table for each object of `schema`."""
         self.lock = RLock()
         self.schema = schema
+        self._depth = 0
         self._db = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, cached_statements=_CACHED_STATEMENTS
         )
@@ -78,16 +90,31 @@ class Store:
         return (row[0] for row in self._db.execute(sql, parameters))
 
     @contextmanager
-    def transaction(self) -> Generator[None, None, None]:
-        """Hold the lock and one transaction: commit at the end, roll back on any exception."""
+    def transaction(self) -> Generator[Transaction, None, None]:
+        """Hold the lock and one transaction: commit at the end, roll back on any exception.
+
+        Inside another transaction of the same thread it is a savepoint of that one.
+        """
         with self.lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            transaction = Transaction()
+            self._db.execute(f"SAVEPOINT s{self._depth}" if self._depth else "BEGIN IMMEDIATE")
+            self._depth += 1
             try:
-                yield
+                yield transaction
             except BaseException:
-                self._db.execute("ROLLBACK")
+                transaction.rollback()
                 raise
-            self._db.execute("COMMIT")
+            finally:
+                self._depth -= 1
+                self._end(transaction)
+
+    def _end(self, transaction: Transaction) -> None:
+        if self._depth == 0:
+            self._db.execute("ROLLBACK" if transaction.is_rolled_back else "COMMIT")
+            return
+        if transaction.is_rolled_back:
+            self._db.execute(f"ROLLBACK TO s{self._depth}")
+        self._db.execute(f"RELEASE s{self._depth}")
 
     def select_in(self, select: str, column: str, values: Iterable[Any], tail: str = "") -> Iterator[Any]:
         """The rows of `select ... WHERE column IN values tail`, in chunks; hold the lock while reading."""

@@ -6,7 +6,8 @@ Only the empty value is null: `N/A`, `null`, `#N/A` and the like are text that s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import IO, cast
 
 import pyarrow as pa
 from pyarrow import csv
@@ -16,11 +17,18 @@ from sf_pipelines.lake.errors import CsvError, LakeError
 from sf_pipelines.lake.typed_columns import typed_column
 
 BLOCK_BYTES = 2 << 20
-"""pyarrow wants a row within one block; a record has up to 400,000 characters of up to 4 bytes ([D] BULKG)."""
+"""A row must fit into a block; a record has up to 400,000 characters of up to 4 bytes ([D] BULKG)."""
 
 
-def read_csv_text(stream: ReadableBytes, *, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.RecordBatch]:
-    """Every column as text, names taken from the header, empty values null.
+def read_csv_text(
+    stream: ReadableBytes, *, columns: Sequence[str] | None = None, block_bytes: int = BLOCK_BYTES
+) -> Iterator[pa.RecordBatch]:
+    """Columns as text, names taken from the header, empty values null.
+
+    Args:
+        stream: bytes of the CSV.
+        columns: those to keep, all by default; what is not kept is not built either.
+        block_bytes: read at a time.
 
     Raises:
         CsvError: a wrong header, ragged rows, broken UTF-8, a row longer than a block, or nothing at all.
@@ -28,7 +36,7 @@ def read_csv_text(stream: ReadableBytes, *, block_bytes: int = BLOCK_BYTES) -> I
     opened = CsvStream(stream)
     if not opened.names:
         raise CsvError("The CSV is empty: not even a header came.")
-    yield from text_batches(opened, block_bytes=block_bytes)
+    yield from text_batches(opened, columns=columns, block_bytes=block_bytes)
 
 
 def read_csv_typed(
@@ -48,7 +56,9 @@ def read_csv_typed(
         yield _typed(batch, schema)
 
 
-def text_batches(stream: CsvStream, *, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.RecordBatch]:
+def text_batches(
+    stream: CsvStream, *, columns: Sequence[str] | None = None, block_bytes: int = BLOCK_BYTES
+) -> Iterator[pa.RecordBatch]:
     """The rows behind a header that was read already.
 
     Raises:
@@ -59,13 +69,14 @@ def text_batches(stream: CsvStream, *, block_bytes: int = BLOCK_BYTES) -> Iterat
     try:
         # one thread: rows in errors are numbered, and a second one gains nothing at these block sizes
         with csv.open_csv(
-            pa.PythonFile(stream, mode="r"),
+            cast(IO[bytes], stream),
             read_options=csv.ReadOptions(
                 column_names=stream.names, block_size=block_bytes, use_threads=False
             ),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(stream.names, pa.string()),
+                include_columns=list(columns or ()),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -89,7 +100,7 @@ _NOT_UTF8 = re.compile(r"CSV column #(\d+): Row #(\d+): .*invalid UTF8")
 
 
 def _sentence(reason: str, names: list[str], block_bytes: int) -> str:
-    """pyarrow's words without the row itself, which may be personal data."""
+    """The parser's words without the row itself, which may be personal data."""
     if found := _RAGGED.search(reason):
         row, expected, got = found.groups()
         return f"Row {row} has {got} values and the header {expected} names: mend the row."

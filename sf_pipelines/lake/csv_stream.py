@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sf_pipelines.lake.errors import CsvError
 
 HEADER_MAX_BYTES = 1 << 20
-"""Far above the 32,000 characters that a Bulk header may have ([D] BULKG); bounds a file without line ends."""
+"""Far above the 32,000 characters of a Bulk header ([D] BULKG); bounds a file without line ends."""
 
 _READ_BYTES = 1 << 16
 
@@ -29,8 +29,8 @@ class ReadableBytes(Protocol):
         ...
 
 
-class CsvStream:
-    """The rows of a CSV as bytes, after its header was read; has what pyarrow asks of a file.
+class CsvStream(io.RawIOBase):
+    """The rows of a CSV as bytes, after its header was read; the file that pyarrow asks for.
 
     Attributes:
         names: column names, empty if the stream is empty; header_lines: physical lines they take.
@@ -39,9 +39,8 @@ class CsvStream:
         CsvError: the header is not UTF-8, has no end, holds a stray quote, or names a column twice.
     """
 
-    closed = False
-
     def __init__(self, stream: ReadableBytes) -> None:
+        super().__init__()
         self._stream = stream
         self._ahead = b""
         header = self._take_header()
@@ -66,14 +65,6 @@ class CsvStream:
     def readable(self) -> bool:
         """Always."""
         return True
-
-    def writable(self) -> bool:
-        """Never."""
-        return False
-
-    def seekable(self) -> bool:
-        """Never."""
-        return False
 
     def _take_header(self) -> bytes:
         while (end := _record_end(self._ahead)) is None:

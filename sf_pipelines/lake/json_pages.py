@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from sf_pipelines.lake.errors import LakeError
-from sf_pipelines.lake.typed_columns import typed_column
+from sf_pipelines.lake.typed_columns import misfit, typed_column
 
 
 def json_page_to_batch(records: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
@@ -36,9 +35,8 @@ def _value(record: Mapping[str, Any], path: str) -> Any:
 
 
 def _column(values: list[Any], field: pa.Field) -> pa.Array:
-    if not pa.types.is_struct(field.type) and all(
-        value is None or isinstance(value, str) for value in values
-    ):
+    is_text = all(value is None or isinstance(value, str) for value in values)
+    if is_text and not pa.types.is_struct(field.type):
         return typed_column(pa.array([value or None for value in values], pa.string()), field)
     if pa.types.is_string(field.type):
         return pa.array([_text(value) for value in values], pa.string())
@@ -48,10 +46,7 @@ def _column(values: list[Any], field: pa.Field) -> pa.Array:
             values = [None if value is None else float(value) for value in values]
         return pa.array(values, field.type)
     except (ValueError, TypeError, OverflowError) as error:
-        reason = str(error).splitlines()[0]
-        raise LakeError(
-            f"The column {field.name} holds a value that is no {field.type} ({reason})."
-        ) from error
+        raise misfit(field, error) from error
 
 
 def _text(value: Any) -> str | None:

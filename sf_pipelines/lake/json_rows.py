@@ -21,21 +21,16 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def to_json_records(batch: pa.RecordBatch, describe: SObjectDescribe, sobject: str) -> list[dict[str, Any]]:
-    """Records for Collections: nulls are left out, as an empty value is in a Bulk CSV.
+    """Records for a REST write: nulls are left out, as an empty value is in a Bulk CSV.
 
+    Names stay as the batch has them, `Account.External_Id__c` included: nesting is the rail's own matter.
     Text that does not parse as its field's type goes as it is: the org judges it, on either rail alike.
-    A parent by its external id, `Account.External_Id__c`, becomes a nested object.
     """
     records: list[dict[str, Any]] = [{"attributes": {"type": sobject}} for _ in range(batch.num_rows)]
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        parent, _, parent_key = name.partition(".")
-        field = None if parent_key else describe.field(name)
+        field = describe.field(name)
         for record, text in zip(records, column.to_pylist(), strict=True):
-            if text is None:
-                continue
-            if parent_key:
-                record[parent] = None if text == SET_NULL else {parent_key: text}
-            else:
+            if text is not None:
                 record[name] = _json_value(text, field)
     return records
 

@@ -6,7 +6,7 @@ One form serves all: Bulk uploads the bytes, REST reads the rows back, and resul
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,6 @@ from sf_pipelines.lake.csv_rows import read_csv_text
 from sf_pipelines.lake.errors import LakeError, SourceError
 from sf_pipelines.lake.salesforce_text import without_empty_text
 from sf_pipelines.model.sync import FieldMapping, LoadSync
-
-HASH_KEY = "sf_pipelines_key"
-"""16 characters; a stored hash is only comparable under the same key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,14 +51,14 @@ class PayloadChunk:
             while block := file.read(block_bytes):
                 yield block
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows as text columns, in file order, empty values null."""
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows as text columns, all by default, in file order, empty values null."""
         with self.open() as file:
-            yield from read_csv_text(file)
+            yield from read_csv_text(file, columns=columns)
 
     def keys(self) -> NDArray[np.uint64]:
         """Hash of each row's key, in file order."""
-        hashes = [key_hashes(batch.column(self.key)) for batch in self.batches()]
+        hashes = [key_hashes(batch.column(self.key)) for batch in self.batches([self.key])]
         return np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
 
 
@@ -87,8 +84,8 @@ def key_hashes(values: pa.Array | pa.ChunkedArray | NDArray[np.object_]) -> NDAr
     million keys two share a hash with a chance of three in a million, where 32 bits would make it certain.
     """
     column = pa.array(values, pa.string()) if isinstance(values, np.ndarray) else values
-    texts = pc.fill_null(column, "").to_numpy(zero_copy_only=False)
-    return pd.util.hash_array(texts.astype(object, copy=False), hash_key=HASH_KEY, categorize=False)
+    texts = pc.coalesce(column, pa.scalar("")).to_numpy(zero_copy_only=False)
+    return pd.util.hash_array(texts.astype(object, copy=False), categorize=False)
 
 
 def write_payload(
@@ -176,7 +173,7 @@ class _ChunkWriter:
         if batch.num_rows == 1:
             key = batch.column(self._key)[0].as_py()
             raise SourceError(
-                f"The row with {self._key} {key} is larger than one job may be ({self._max_bytes:,} bytes): "
+                f"The row with key {key} is larger than one job may be ({self._max_bytes:,} bytes): "
                 "shorten it."
             )
         middle = batch.num_rows // 2
@@ -205,7 +202,7 @@ class _ChunkWriter:
 def _check_fields(sync: LoadSync) -> None:
     for name in sync.field_names:
         if sync.field_names.count(name) > 1:
-            raise SourceError(f"{sync.name} fills the field {name} more than once: keep one of its columns.")
+            raise SourceError(f"{sync.name} fills the field {name} twice: keep one of them.")
     if sync.key not in sync.field_names:
         raise SourceError(f"{sync.name} has the key {sync.key}, which is none of its fields: add it to them.")
 
@@ -214,7 +211,7 @@ def _mapped(batch: pa.RecordBatch, sync: LoadSync) -> pa.RecordBatch:
     columns = [_translated(_column(batch, mapping, sync), mapping.values) for mapping in sync.fields]
     if len(columns) == 1:
         # the only value of a row must be quoted when it is empty: readers skip blank lines
-        columns = [pc.fill_null(columns[0], "")]
+        columns = [columns[0].fill_null(pa.scalar(""))]
     return pa.RecordBatch.from_arrays(columns, names=list(sync.field_names))
 
 
@@ -257,7 +254,7 @@ def _remove(paths: list[Path]) -> None:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -54,18 +54,19 @@ class PostgresRows:
         return column
 
     def _json_column(self, column: pa.Array) -> pa.Array:
-        # before encoding: in JSON text an escaped NUL looks like the six characters that somebody may have written
-        names = [field.name for field in column.type]
-        parts = [self._plain_column(part).to_pylist() for part in column.flatten()]
-        present = column.is_valid().to_pylist()
-        texts: list[str | None] = [
-            orjson.dumps(dict(zip(names, values, strict=True))).decode() if is_present else None
-            for is_present, *values in zip(present, *parts, strict=True)
-        ]
+        # NUL goes before encoding: its JSON escape is six characters that somebody may have written
+        texts = [None if value is None else self._json_text(value) for value in column.to_pylist()]
         return pa.array(texts, pa.string())
 
+    def _json_text(self, value: dict[str, Any]) -> str:
+        for name, part in value.items():
+            if isinstance(part, str) and NUL in part:
+                self.nul_values += 1
+                value[name] = part.replace(NUL, NUL_SYMBOL)
+        return orjson.dumps(value).decode()
+
     def _without_nul(self, column: pa.Array) -> pa.Array:
-        holds_nul: Any = pc.sum(pc.match_substring(column, NUL)).as_py() or 0
+        holds_nul = pc.match_substring(column, NUL).true_count
         if not holds_nul:
             return column
         self.nul_values += holds_nul

@@ -1,7 +1,7 @@
 """Values of databases and Parquet files as the text that Salesforce takes for them in CSV ([D] BULKG 5.3).
 
 Dates are ISO 8601, datetimes UTC with milliseconds and `Z`, numbers plain and without exponent, a list of
-texts a multi-select picklist. Empty text is no value: the org stores none. `NaN` stays, for the org to refuse.
+texts a multi-select picklist. Empty text is no value: the org stores none. `NaN` stays, to be refused there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pyarrow as pa
@@ -42,12 +42,12 @@ def text_of_array(array: pa.Array, where: str) -> pa.Array:
         SourceError: as `text_of_values`.
     """
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        array = cast(pa.DictionaryArray, array).dictionary_decode()
     if _is_text_by_cast(array.type):
         return without_empty_text(array.cast(pa.string()))
     if pa.types.is_timestamp(array.type):
         moments = array.cast(pa.timestamp("ms", array.type.tz), safe=False).cast(pa.timestamp("ms", "UTC"))
-        return pc.strftime(moments, "%Y-%m-%dT%H:%M:%SZ")
+        return pc.strftime(cast(Any, moments), format="%Y-%m-%dT%H:%M:%SZ")
     if pa.types.is_time(array.type):
         return pc.binary_join_element_wise(array.cast(pa.time32("ms"), safe=False).cast(pa.string()), "Z", "")
     return text_of_values(array.to_pylist(), where)
@@ -55,7 +55,7 @@ def text_of_array(array: pa.Array, where: str) -> pa.Array:
 
 def without_empty_text(texts: pa.Array) -> pa.Array:
     """Null instead of empty text."""
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    return pc.if_else(pc.equal(texts, pa.scalar("")), pa.scalar(None, pa.string()), texts)
 
 
 def _is_text_by_cast(kind: pa.DataType) -> bool:

@@ -93,11 +93,13 @@ def _where_it_breaks(path: Path) -> str | None:
             try:
                 line.decode()
             except UnicodeDecodeError:
-                return f"line {number} is not UTF-8, save the file as UTF-8."
+                return f"line {number} is not UTF-8: save the file as UTF-8."
     with suppress(csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         width = len(next(reader, []))
         for row in reader:
-            if row and len(row) != width:
-                return f"line {reader.line_num} has {len(row)} values and the header {width} names, mend the row."
+            if width and row and len(row) != width:
+                return (
+                    f"line {reader.line_num} has {len(row)} values, the header {width} names: mend the row."
+                )
     return None

@@ -1,4 +1,4 @@
-"""Columns of text to the types of a schema: the one place where text becomes a value, for CSV and JSON alike."""
+"""Columns of text to the types of a schema: where text becomes a value, for CSV and JSON alike."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sf_pipelines.lake.errors import LakeError
-
-_DAY = "1970-01-01T"
 
 
 def typed_column(texts: pa.Array, field: pa.Field) -> pa.Array:
@@ -27,10 +25,13 @@ def typed_column(texts: pa.Array, field: pa.Field) -> pa.Array:
     try:
         return _parser(field.type)(texts, field.type)
     except (pa.ArrowInvalid, InvalidOperation) as error:
-        reason = str(error).splitlines()[0]
-        raise LakeError(
-            f"The column {field.name} holds a value that is no {field.type} ({reason})."
-        ) from error
+        raise misfit(field, error) from error
+
+
+def misfit(field: pa.Field, error: Exception) -> LakeError:
+    """The error of a value that is not of its field's type."""
+    reason = str(error).splitlines()[0].rstrip(".")
+    return LakeError(f"The column {field.name} holds a value that is no {field.type} ({reason}).")
 
 
 def _parser(wanted: pa.DataType) -> Callable[[pa.Array, pa.DataType], pa.Array]:
@@ -62,4 +63,5 @@ def _whole(text: str) -> int:
 
 def _times(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
     # Arrow parses no times, but datetimes
-    return pc.binary_join_element_wise(_DAY, texts, "").cast(pa.timestamp("ms", "UTC")).cast(wanted)
+    dated = pc.replace_substring_regex(texts, "^", "1970-01-01T")
+    return dated.cast(pa.timestamp("ms", "UTC")).cast(wanted)

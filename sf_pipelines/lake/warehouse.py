@@ -5,7 +5,7 @@ The newer SystemModstamp wins, so that a window may be read again, late or twice
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -91,7 +91,7 @@ def warehouse_count(database_url: str, sobject: str, window: Window | None) -> i
 
 
 @contextmanager
-def _connected(database_url: str, failed: str) -> Iterator[Cursor]:
+def _connected(database_url: str, failed: str) -> Generator[Cursor]:
     """One transaction; committed at the end of the block, rolled back on an error."""
     try:
         with adbc.connect(_libpq_url(database_url)) as connection, connection.cursor() as cursor:

@@ -412,7 +412,7 @@ def _socket_dir(cluster: Path) -> Path:
 
 
 def _cause(output: str) -> str:
-    """The line that says why a PostgreSQL program gave up."""
+    """The line that says why a PostgreSQL program gave up; errors that follow the first come from it."""
     lines = output.strip().splitlines()
     telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "rror:"))]
-    return (telling or lines or [""])[-1].strip()
+    return (telling[0] if telling else lines[-1] if lines else "").strip()

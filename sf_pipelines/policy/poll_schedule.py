@@ -1,7 +1,7 @@
 """When to ask a Bulk job for its state: shared by the client that asks and by the cost model that counts.
 
 Every poll is a metered call, and a job may end earlier than expected: so the first question comes after
-a tenth of the expected time, and each pause is half as long again.
+a twentieth of the expected time, and each pause is half as long again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PollSchedule:
 
     shortest_seconds: float = 0.5
     longest_seconds: float = 60.0
-    first_share: float = 0.1
+    first_share: float = 0.05
     growth: float = 1.5
     deadline_seconds: float = 86_400.0
 

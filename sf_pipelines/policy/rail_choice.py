@@ -6,7 +6,6 @@ of what is left. A rail lost at a step keeps the reason of that step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

@@ -31,6 +31,12 @@ JOIN_ROWS = 50_000
 """Rejected rows joined to their source rows in one pass over the chunk: bounds memory, not correctness."""
 
 _ERROR_COLUMN, _CREATED_COLUMN = "sf__Error", "sf__Created"
+_OWN_COLUMNS = {
+    ResultKind.SUCCESSFUL: (_CREATED_COLUMN,),
+    ResultKind.FAILED: (_ERROR_COLUMN,),
+    ResultKind.UNPROCESSED: (),
+}
+"""What the org adds to the rows of each file, beyond their ids."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +57,7 @@ class IngestResults:
     def failed_records(self) -> Iterator[FailedRecord]:
         """Every failed or unprocessed row with its values as sent, streamed."""
         for kind, state in _REJECTED.items():
-            for batch in _batches(self.files[kind]):
+            for batch in _batches(self.files[kind], [self.key, *_OWN_COLUMNS[kind]]):
                 for start in range(0, batch.num_rows, JOIN_ROWS):
                     yield from self._joined(batch.slice(start, JOIN_ROWS), state)
 
@@ -88,7 +94,7 @@ _REJECTED = {
 def collect_results(key: str, chunk: PayloadChunk, job: BulkJob, tools: Tools) -> IngestResults:
     """Fetch the three result files of a terminal job and count them against what was sent."""
     files = {kind: _fetch(tools.client.ingest, job.id, kind, chunk.path) for kind in ResultKind}
-    tallies = {kind: _tally(path, key) for kind, path in files.items()}
+    tallies = {kind: _tally(path, [key, *_OWN_COLUMNS[kind]]) for kind, path in files.items()}
     counts = OutcomeCounts(
         submitted=chunk.rows,
         succeeded=tallies[ResultKind.SUCCESSFUL].rows,
@@ -136,20 +142,20 @@ def _fetch(ingest: BulkIngestPort, job_id: str, kind: ResultKind, beside: Path) 
     return path
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     if path.stat().st_size == 0:
         return
     with path.open("rb") as file:
-        yield from read_csv_text(file)
+        yield from read_csv_text(file, columns=columns)
 
 
-def _tally(path: Path, key: str) -> _Tally:
+def _tally(path: Path, columns: Sequence[str]) -> _Tally:
     rows = created = 0
     errors: Counter[str] = Counter()
     hashes: list[NDArray[np.uint64]] = []
-    for batch in _batches(path):
+    for batch in _batches(path, columns):
         rows += batch.num_rows
-        hashes.append(key_hashes(batch.column(key)))
+        hashes.append(key_hashes(batch.column(columns[0])))
         if _CREATED_COLUMN in batch.schema.names:
             created += pc.equal(batch.column(_CREATED_COLUMN), pa.scalar("true")).true_count
         if _ERROR_COLUMN in batch.schema.names:

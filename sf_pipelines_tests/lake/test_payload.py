@@ -140,7 +140,7 @@ def test_a_row_larger_than_a_job_is_named_and_leaves_nothing_behind(tmp_path: Pa
     spool = tmp_path / "spool"
     batch = text_batch({"key": ["small", "big"], "name": ["x", "y" * 100]})
 
-    with pytest.raises(SourceError, match=r"The row with key big is larger than one job may be \(64 bytes\)"):
+    with pytest.raises(SourceError, match=r"key big is larger than one job may be \(64 bytes\): shorten"):
         write_payload([batch], sync=load_sync(), folder=spool, max_bytes=64)
 
     assert not spool.exists()
@@ -167,16 +167,41 @@ def test_a_field_declared_twice_is_refused(tmp_path: Path) -> None:
     )
     batch = text_batch({"key": ["1"], "name": ["x"], "label": ["y"]})
 
-    with pytest.raises(SourceError, match="account_load fills the field Name twice: keep one of them"):
+    with pytest.raises(SourceError, match="account_load fills the field Name twice: keep one"):
         write_payload([batch], sync=sync, folder=tmp_path)
+
+
+def test_a_column_that_the_source_lacks_is_refused(tmp_path: Path) -> None:
+    batch = text_batch({"key": ["1"], "label": ["x"]})
+
+    with pytest.raises(SourceError, match=r"fills Name from the column name, .* not have; it has key, label"):
+        write_payload([batch], sync=load_sync(), folder=tmp_path)
+
+
+def test_a_key_that_is_none_of_the_fields_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="account_load has the key Id, which is none of its fields"):
+        write_payload([], sync=load_sync(key="Id"), folder=tmp_path)
+
+
+def test_a_removed_payload_leaves_no_folder_but_spares_the_files_of_others(tmp_path: Path) -> None:
+    batch = text_batch({"key": ["1", "2"], "name": ["x", "y"]})
+    alone, shared = (
+        write_payload([batch], sync=load_sync(), folder=tmp_path / name, max_bytes=32)
+        for name in ("alone", "shared")
+    )
+    (tmp_path / "shared" / "results.csv").write_text("")
+
+    alone.remove()
+    shared.remove()
+
+    assert not (tmp_path / "alone").exists()
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == ["results.csv"]
 
 
 def test_a_spool_folder_that_cannot_be_made_is_named_with_the_mend(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(
-        LakeError, match=r"The spool folder .*file/spool cannot be written .*SF_PIPELINES_HOME"
-    ):
+    with pytest.raises(LakeError, match=r"spool folder .*file/spool cannot be written .*SF_PIPELINES_HOME"):
         write_payload([], sync=load_sync(), folder=tmp_path / "file" / "spool")
 
 
@@ -243,7 +268,7 @@ def test_keys_are_hashed_as_a_multiset_in_file_order(tmp_path: Path) -> None:
 
 
 def test_a_key_has_the_same_hash_in_every_process() -> None:
-    assert key_hashes(pa.array(["A-00001", None])).tolist() == [4829103341462066473, 0]
+    assert key_hashes(pa.array(["A-00001", None])).tolist() == [12659300983966985546, 1760245841805064774]
 
 
 def test_many_keys_have_as_many_hashes_also_in_pieces() -> None:

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,11 +37,10 @@ with EmbeddedPostgres(Path(sys.argv[1])) as postgres:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "pg"
+def folder(server_folder: Path) -> Iterator[Path]:
+    folder = server_folder / "pg"
     yield folder
     assert not server_processes(folder)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def server_processes(folder: Path) -> list[psutil.Process]:
@@ -70,7 +68,7 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 
 @contextmanager
-def owner(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def owner(folder: Path, *options: str) -> Generator[tuple[subprocess.Popen[str], str]]:
     """Another process that owns the folder, and the URL of its server."""
     process = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(folder), *options],
@@ -287,8 +285,8 @@ def test_what_an_interrupted_first_start_left_is_cleared(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 100, 'odd, "name" %41+'], ids=["too long", "odd characters"])
-def test_any_path_gets_a_socket(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name / "pg"
+def test_any_path_gets_a_socket(server_folder: Path, name: str) -> None:
+    folder = server_folder / name / "pg"
     postgres = EmbeddedPostgres(folder)
     with postgres:
         keep_a_row(postgres.url)
@@ -298,8 +296,8 @@ def test_any_path_gets_a_socket(tmp_path: Path, name: str) -> None:
     Path(host).rmdir()
 
 
-def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / ("b" * 100) / "pg")
+def test_a_socket_folder_that_others_can_enter_is_refused(server_folder: Path) -> None:
+    postgres = EmbeddedPostgres(server_folder / ("b" * 100) / "pg")
     host = Path(str(make_url(postgres.url).query["host"]))
     assert host.parent == Path(tempfile.gettempdir()).resolve()
     host.mkdir()
@@ -319,8 +317,8 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing_behind(folder: P
     assert not server_processes(folder)
 
 
-def test_a_folder_that_is_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "file"
+def test_a_folder_that_is_a_file_is_refused_in_one_sentence(server_folder: Path) -> None:
+    path = server_folder / "file"
     path.touch()
     with pytest.raises(EmbeddedPostgresError, match=r"cannot start on .*file .*SF_PIPELINES_HOME"):
         EmbeddedPostgres(path).start()

@@ -140,14 +140,14 @@ def test_the_reasons_of_a_choice_are_sentences_with_figures() -> None:
     decision = choose(load_slice(12_000), headroom(DailyApiRequests=99_000))
 
     assert [(reason.code, reason.text) for reason in decision.because] == [
-        ("cheapest", "Bulk moves 12,000 rows (1.2 MB) for 11 calls and 1 job in about 23 s."),
+        ("cheapest", "Bulk moves 12,000 rows (1.2 MB) for 12 calls and 1 job in about 23 s."),
         ("fits_budget", "89,000 of 100,000 API calls may still be used."),
     ]
     assert decision.because[0].figures == {
-        "rows": 12_000, "bytes_raw": 1_200_000, "api_calls": 11, "seconds": 23.2, "price": 50.374
+        "rows": 12_000, "bytes_raw": 1_200_000, "api_calls": 12, "seconds": 23.2, "price": 51.498
     }  # fmt: skip
     assert decision.rejected[Rail.REST].text == (
-        "REST would cost 12 calls in about 50 s, Bulk 11 calls and 1 job in about 23 s."
+        "REST would cost 12 calls in about 50 s, Bulk 12 calls and 1 job in about 23 s."
     )
     assert decision.rejected[Rail.CDC].code == "cdc_carries_changes_only"
 
@@ -188,7 +188,7 @@ def test_a_deferral_says_what_is_missing_and_when_to_ask_again() -> None:
     assert decision.defer_until == NOW + timedelta(hours=1)
     assert [reason.text for reason in decision.because] == [
         "REST needs 1 of DailyApiRequests, and after the reserve 0 are left for normal work.",
-        "Bulk needs 11 of DailyApiRequests, and after the reserve 0 are left for normal work.",
+        "Bulk needs 12 of DailyApiRequests, and after the reserve 0 are left for normal work.",
     ]
 
 
@@ -211,7 +211,7 @@ def test_a_forced_rail_tells_that_it_was_asked_for_and_what_it_costs() -> None:
 
     assert [(reason.code, reason.text) for reason in decision.because] == [
         ("forced", "Bulk was asked for."),
-        ("forecast", "Bulk moves 1 row (0.0 MB) for 11 calls and 1 job in about 11 s."),
+        ("forecast", "Bulk moves 1 row (0.0 MB) for 12 calls and 1 job in about 11 s."),
     ]
 
 

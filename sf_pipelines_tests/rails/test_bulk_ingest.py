@@ -194,7 +194,7 @@ def test_waiting_returns_a_failed_job_instead_of_raising(
     org.script("GET", PATH, job("UploadComplete"), job("InProgress"), job("Failed"))
 
     assert client.ingest.wait(JOB_ID, expected_seconds=20).state is JobState.FAILED
-    assert sleeps == pytest.approx([2.0, 3.0, 4.5])
+    assert sleeps == pytest.approx([1.0, 1.5, 2.25])
     assert client.org.calls_made == 3
 
 

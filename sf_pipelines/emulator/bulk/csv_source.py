@@ -14,8 +14,8 @@ from typing import BinaryIO
 MAX_HEADER_CHARS = 32_000
 
 
-class InvalidBatchError(Exception):
-    """The content can't be processed; the text becomes the job's errorMessage."""
+class JobFailedError(Exception):
+    """The job can't go on; the text becomes its errorMessage."""
 
 
 class CsvSource:
@@ -35,14 +35,14 @@ class CsvSource:
         """The first record and its raw bytes without the line ending.
 
         Raises:
-            InvalidBatchError: it is missing, too long, or not CSV.
+            JobFailedError: it is missing, too long, or not CSV.
         """
         names = self._next()
         if names is None:
-            raise InvalidBatchError("InvalidBatch : Unable to find a header row")
+            raise JobFailedError("InvalidBatch : Unable to find a header row")
         raw = b"".join(self._lines_of_record)
         if len(raw) > MAX_HEADER_CHARS:
-            raise InvalidBatchError(
+            raise JobFailedError(
                 f"InvalidBatch : The header row is longer than {MAX_HEADER_CHARS} characters"
             )
         return names, raw.removesuffix(b"\n").removesuffix(b"\r")
@@ -55,7 +55,7 @@ class CsvSource:
         """The next records, at most `rows`; empty at the end.
 
         Raises:
-            InvalidBatchError: one of them isn't well-formed.
+            JobFailedError: one of them isn't well-formed.
         """
         records: list[list[str]] = []
         while len(records) < rows:
@@ -76,7 +76,7 @@ class CsvSource:
             except csv.Error as error:
                 raise self._parse_error(error) from error
             except UnicodeDecodeError as error:
-                raise InvalidBatchError("InvalidBatch : Failed to parse CSV. The data isn't UTF-8") from error
+                raise JobFailedError("InvalidBatch : Failed to parse CSV. The data isn't UTF-8") from error
             self._check_line_ending()
         self._check_quotes(record)
         return record
@@ -101,18 +101,18 @@ class CsvSource:
         for value in record:
             if '"' in value and self._quoted(value) not in b"".join(self._lines_of_record):
                 message = "Found unescaped quote. A value with quote should be within a quote"
-                raise InvalidBatchError(f"InvalidBatch : Failed to parse CSV. {message}")
+                raise JobFailedError(f"InvalidBatch : Failed to parse CSV. {message}")
 
     @staticmethod
     def _quoted(value: str) -> bytes:
         return ('"' + value.replace('"', '""') + '"').encode()
 
-    def _parse_error(self, error: csv.Error) -> InvalidBatchError:
+    def _parse_error(self, error: csv.Error) -> JobFailedError:
         if "new-line character" in str(error):
             return self._bad_line_ending()
-        return InvalidBatchError(f"InvalidBatch : Failed to parse CSV. {error}")
+        return JobFailedError(f"InvalidBatch : Failed to parse CSV. {error}")
 
-    def _bad_line_ending(self) -> InvalidBatchError:
+    def _bad_line_ending(self) -> JobFailedError:
         # [I] text, section 5.3.
         message = f"LineEnding is invalid on user data. Current LineEnding setting is {self._line_ending}"
-        return InvalidBatchError("InvalidBatch : " + message)
+        return JobFailedError("InvalidBatch : " + message)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sf_pipelines.emulator.bulk.csv_source import InvalidBatchError
+from sf_pipelines.emulator.bulk.csv_source import JobFailedError
 from sf_pipelines.emulator.csv_values import ABSENT, NULL_MARK, parse_csv_value
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema, OrgSchema
@@ -40,15 +40,15 @@ def bind_header(
     """The columns of a job's header.
 
     Raises:
-        InvalidBatchError: a name is unknown, appears twice, or has no place in this operation.
+        JobFailedError: a name is unknown, appears twice, or has no place in this operation.
     """
     columns = [_bind(schema, sobject, name) for name in names]
     if operation in ("delete", "hardDelete") and [column.key for column in columns] != ["Id"]:
-        raise InvalidBatchError("InvalidBatch : A delete job takes the column Id and no other")
+        raise JobFailedError("InvalidBatch : A delete job takes the column Id and no other")
     seen: set[str] = set()
     for column, name in zip(columns, names, strict=True):
         if column.key in seen:
-            raise InvalidBatchError(f"InvalidBatch : Duplicate field name : {name}")
+            raise JobFailedError(f"InvalidBatch : Duplicate field name : {name}")
         seen.add(column.key)
     return columns
 
@@ -57,7 +57,7 @@ def _bind(schema: OrgSchema, sobject: ObjectSchema, name: str) -> BoundColumn:
     column = _bind_parent(schema, sobject, name) if "." in name else _bind_field(sobject, name)
     if column is None:
         # [R] AMP
-        raise InvalidBatchError(f"InvalidBatch : Field name not found : {name}")
+        raise JobFailedError(f"InvalidBatch : Field name not found : {name}")
     return column
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sf_pipelines.emulator.bulk.csv_source import CsvSource, InvalidBatchError
+from sf_pipelines.emulator.bulk.csv_source import CsvSource, JobFailedError
 from sf_pipelines.emulator.bulk.header import BoundColumn, Record, bind_header, records_of
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
@@ -47,7 +47,7 @@ class IngestRun:
             head = CsvSource(upload, delimiter=self.job.delimiter, line_ending=self.job.line_ending)
             try:
                 self._process(head)
-            except InvalidBatchError as error:
+            except JobFailedError as error:
                 self.store.change(self.job.id, state="Failed", error_message=str(error))
 
     def _process(self, source: CsvSource) -> None:
@@ -72,9 +72,7 @@ class IngestRun:
             if not rows:
                 return True
             if not self.limits.try_spend(DAILY_BULK_BATCHES):
-                raise InvalidBatchError(
-                    "LimitExceeded : The daily number of Bulk API batches has been reached"
-                )
+                raise JobFailedError("LimitExceeded : The daily number of Bulk API batches has been reached")
             failed = files.write(rows, self._write_to_org(columns, rows))
             self._account(source, files, len(rows), failed)
 

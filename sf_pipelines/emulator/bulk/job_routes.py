@@ -79,26 +79,33 @@ def abort_job(surface: Surface, job: Job) -> Job:
     """Abort; a running job ends after the batch in hand, and only then the call returns.
 
     Raises:
-        SalesforceError: the job has already ended.
+        SalesforceError: the job has already ended, or is gone.
     """
-    if job.state == "InProgress":
+    try:
+        return surface.jobs.change(job.id, _check_not_begun, state="Aborted")
+    except JobGoneError as error:
+        raise not_found() from error
+    except _RunningError:
         surface.workers.abort(job.id)
-        ended = _wait(surface, job)
-        if ended.state == "Aborted":
-            return ended
     try:
-        return surface.jobs.change(job.id, _check_running, state="Aborted")
+        ended = surface.jobs.wait_until_finished(job.id, _ABORT_WAIT_SECONDS)
     except JobGoneError as error:
         raise not_found() from error
+    if ended.state != "Aborted":
+        raise _already_completed()
+    return ended
 
 
-def _wait(surface: Surface, job: Job) -> Job:
-    try:
-        return surface.jobs.wait_until_finished(job.id, _ABORT_WAIT_SECONDS)
-    except JobGoneError as error:
-        raise not_found() from error
+class _RunningError(Exception):
+    """The job is in the hands of a worker."""
 
 
-def _check_running(job: Job) -> None:
+def _check_not_begun(job: Job) -> None:
     if job.is_finished:
-        raise SalesforceError("INVALIDJOBSTATE", "Aborting already Completed Job not allowed")
+        raise _already_completed()
+    if job.state == "InProgress":
+        raise _RunningError(job.id)
+
+
+def _already_completed() -> SalesforceError:
+    return SalesforceError("INVALIDJOBSTATE", "Aborting already Completed Job not allowed")

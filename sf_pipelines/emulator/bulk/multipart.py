@@ -67,7 +67,7 @@ class _Parts:
         self._name, self._body = "", bytearray()
 
     def _end_header(self) -> None:
-        if self._header_name.lower() == b"content-disposition":
+        if bytes(self._header_name).lower() == b"content-disposition":
             header = Message()
             header["Content-Disposition"] = self._header_value.decode("ascii", "replace")
             name = header.get_param("name", header="Content-Disposition")

@@ -82,6 +82,8 @@ class BulkWorkers:
                 jobs.task_done()
 
     def _run_guarded(self, kind: JobKind, job_id: str) -> None:
+        # A wish to abort belongs to this run only once it is InProgress; a reset org reuses ids.
+        self._aborting.discard(job_id)
         try:
             self._run(kind, job_id)
         except (JobGoneError, _NotWaitingError):
@@ -89,8 +91,6 @@ class BulkWorkers:
         except Exception:  # noqa: BLE001  a worker must outlive a failing job: logged, and told in the job
             _LOG.exception("Job %s failed inside the emulator", job_id)
             self._fail(job_id)
-        finally:
-            self._aborting.discard(job_id)
 
     def _run(self, kind: JobKind, job_id: str) -> None:
         now_ms = self._store.now_ms()

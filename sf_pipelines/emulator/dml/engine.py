@@ -21,10 +21,6 @@ from sf_pipelines.emulator.store import Store
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
 
-class _AllOrNoneFailed(Exception):
-    """Unwinds the transaction of an all-or-none call in which a row failed."""
-
-
 class Dml:
     """Writes records into the store by Salesforce's rules."""
 
@@ -101,18 +97,13 @@ class Dml:
         return Stamp(user_id=user_id, epoch_ms=to_epoch_ms(self._clock.now()))
 
     def _run(self, work: Callable[[], Batch], *, all_or_none: bool) -> list[RowResult]:
-        batch: Batch | None = None
-        try:
-            with self._store.transaction():
-                batch = work()
-                if all_or_none and any(batch.errors):
-                    raise _AllOrNoneFailed
-                self._store.put_id_counters(self._ids.counters())
-        except _AllOrNoneFailed:
-            pass
-        if batch is None:
-            return []
-        return _rolled_back(batch) if all_or_none and any(batch.errors) else batch.results()
+        with self._store.transaction() as transaction:
+            batch = work()
+            self._store.put_id_counters(self._ids.counters())
+            if not (all_or_none and any(batch.errors)):
+                return batch.results()
+            transaction.rollback()
+        return _rolled_back(batch)
 
 
 def _rolled_back(batch: Batch) -> list[RowResult]:

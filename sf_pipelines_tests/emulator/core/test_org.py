@@ -94,6 +94,33 @@ def test_a_key_value_that_the_field_can_not_hold_matches_nothing(org: Org) -> No
         org.find_by_external_id("Account", "Name", "x")
 
 
+def test_calls_in_a_transaction_happen_together_or_not_at_all(org: Org) -> None:
+    with org.transaction() as outer:
+        add(org, "Account", Name="A", External_Id__c="k")
+        org.create("Account", [{"Name": "B"}, {}], all_or_none=True)
+        assert rows(org, "SELECT Name FROM Account") == [("A",)]
+        with org.transaction() as inner:
+            add(org, "Account", Name="C")
+            inner.rollback()
+        assert rows(org, "SELECT Name FROM Account") == [("A",)]
+        outer.rollback()
+    assert rows(org, "SELECT Name FROM Account") == []
+    with org.transaction():
+        add(org, "Account", Name="D", External_Id__c="k")
+    assert rows(org, "SELECT Name FROM Account") == [("D",)]
+
+
+def test_an_exception_undoes_the_transaction(org: Org) -> None:
+    def write_and_fail() -> None:
+        with org.transaction():
+            add(org, "Account", Name="A")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
+    assert rows(org, "SELECT Name FROM Account") == []
+
+
 def test_threads_write_and_read_at_the_same_time(org: Org) -> None:
     def work(number: int) -> int:
         org.create("Account", [{"Name": f"{number}-{row}"} for row in range(50)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sf_pipelines.emulator.clock import Clock
@@ -49,6 +49,7 @@ def test_stored_bytes_are_told_in_megabytes_rounded_up() -> None:
     assert book.used(DAILY_QUERY_STORAGE) == 1
 
 
+@settings(derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, 3 * DAY_MINUTES), st.integers(1, 9)), max_size=60))
 def test_the_window_agrees_with_a_plain_sum(calls: list[tuple[int, int]]) -> None:
     clock = Clock(START, frozen=True)

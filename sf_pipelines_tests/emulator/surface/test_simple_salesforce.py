@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
@@ -39,10 +40,8 @@ def test_rows_queries_and_errors_work(server: EmulatorServer) -> None:
 
     assert [row["Name"] for row in found["records"]] == ["Acme", "Other"]
     assert found["records"][0]["Industry"] == "Energy"
-    try:
+    with pytest.raises(SalesforceMalformedRequest, match="INVALID_FIELD"):
         org.query("SELECT Nope FROM Account")
-    except SalesforceMalformedRequest as error:
-        assert error.content[0]["errorCode"] == "INVALID_FIELD"  # type: ignore[index]
 
 
 def test_bulk_2_inserts_upserts_and_queries(server: EmulatorServer) -> None:
