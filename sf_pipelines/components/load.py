@@ -126,13 +126,17 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
         with pipelines.open(tell=context.log.info) as tools:
             report = run_load(request, tools)
             errors = error_counts(tools.engine, report.run_id)
-        yield from load_events(key, report, load_metadata(report, errors))
+        yield from load_events(key, report, load_metadata(report, errors), partition=context.partition_key)
 
     return load
 
 
 def load_events(
-    key: dg.AssetKey, report: LoadReport, metadata: Mapping[str, dg.MetadataValue]
+    key: dg.AssetKey,
+    report: LoadReport,
+    metadata: Mapping[str, dg.MetadataValue],
+    *,
+    partition: str | None,
 ) -> Iterator[LoadEvent]:
     """Checks, then a materialization if green; else an observation and a failure of the run.
 
@@ -145,7 +149,7 @@ def load_events(
     if report.verdict.state.is_green:
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         return
-    yield dg.AssetObservation(asset_key=key, metadata=metadata, partition=None)
+    yield dg.AssetObservation(asset_key=key, metadata=metadata, partition=partition)
     raise dg.Failure(report.verdict.text, metadata={"ledger_run": str(report.run_id)}, allow_retries=False)
 
 

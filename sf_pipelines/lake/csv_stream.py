@@ -53,14 +53,21 @@ class CsvStream(io.RawIOBase):
         return bool(self._ahead)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Exactly `size` bytes unless the end comes first: a short block could cut a long row twice."""
+        """`size` bytes unless the end comes first: a short block could cut a long row twice.
+
+        Carriage returns at the end of a block wait for the next one: between two blocks pyarrow takes
+        CR and LF for one line end, even within quotes, and would lose the LF of a value.
+        """
         if size < 0:
             block, self._ahead = self._ahead + self._stream.read(), b""
             return block
         block, self._ahead = self._ahead[:size], self._ahead[size:]
         while len(block) < size and (more := self._stream.read(size - len(block))):
             block = block + more if block else more
-        return block
+        kept = block.rstrip(b"\r")
+        if kept:
+            self._ahead = block[len(kept) :] + self._ahead
+        return kept or block
 
     def readable(self) -> bool:
         """Always."""

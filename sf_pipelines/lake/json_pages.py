@@ -40,6 +40,9 @@ def _column(values: list[Any], field: pa.Field) -> pa.Array:
         return typed_column(pa.array([value or None for value in values], pa.string()), field)
     if pa.types.is_string(field.type):
         return pa.array([_text(value) for value in values], pa.string())
+    if pa.types.is_integer(field.type):
+        # by way of text, since Arrow would cut the fraction off a double without a word
+        return typed_column(pa.array([_text(value) for value in values], pa.string()), field)
     try:
         if pa.types.is_floating(field.type):
             # Arrow takes no whole number beyond 2**53 for a double, a CSV reader rounds it

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,7 @@ def key_hashes(values: pa.Array | pa.ChunkedArray | NDArray[np.object_]) -> NDAr
     million keys two share a hash with a chance of three in a million, where 32 bits would make it certain.
     """
     column = pa.array(values, pa.string()) if isinstance(values, np.ndarray) else values
-    texts = pc.coalesce(column, pa.scalar("")).to_numpy(zero_copy_only=False)
+    texts = column.fill_null(cast(Any, "")).to_numpy(zero_copy_only=False)
     return pd.util.hash_array(texts.astype(object, copy=False), categorize=False)
 
 

@@ -49,7 +49,8 @@ def text_of_array(array: pa.Array, where: str) -> pa.Array:
         moments = array.cast(pa.timestamp("ms", array.type.tz), safe=False).cast(pa.timestamp("ms", "UTC"))
         return pc.strftime(cast(Any, moments), format="%Y-%m-%dT%H:%M:%SZ")
     if pa.types.is_time(array.type):
-        return pc.binary_join_element_wise(array.cast(pa.time32("ms"), safe=False).cast(pa.string()), "Z", "")
+        texts = array.cast(pa.time32("ms"), safe=False).cast(pa.string())
+        return pc.replace_substring_regex(texts, "$", "Z")
     return text_of_values(array.to_pylist(), where)
 
 

@@ -6,7 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+
+import psutil
 
 STOP_SECONDS = 20
 
@@ -26,21 +30,41 @@ def run_to_end(command: Sequence[str], *, environment: Mapping[str, str], folder
 
 
 def run_in_foreground(command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> int:
-    """Run a command on this terminal until it ends or Ctrl-C; what it started ends with it."""
-    process = subprocess.Popen(command, env=dict(environment), cwd=folder)
-    previous = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    """Run a command on this terminal until it ends, or until SIGINT or SIGTERM; what it started ends too."""
+    # a shell that starts us in the background has us ignore SIGINT, and the child would inherit that
+    previous = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, _raise_terminated),
+    }
+    process = psutil.Popen(command, env=dict(environment), cwd=folder)
+    family = [process]
     try:
         return process.wait()
-    except KeyboardInterrupt:
-        # the terminal has sent the same signal to the child: give it time to stop its own children
-        return _wait_or_kill(process)
+    except KeyboardInterrupt as interrupt:
+        family += process.children(recursive=True)
+        if isinstance(interrupt, _TerminatedError):
+            # at Ctrl-C the terminal has told the child already, and telling twice cuts its own clean-up short
+            process.send_signal(signal.SIGINT)
+        return 0
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        _end(family)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
-def _wait_or_kill(process: subprocess.Popen[bytes]) -> int:
-    try:
-        return process.wait(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM, taken like Ctrl-C."""
+
+
+def _raise_terminated(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise _TerminatedError
+
+
+def _end(family: Sequence[psutil.Process]) -> None:
+    """Wait for processes to end by themselves, then make them."""
+    _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left)

@@ -9,17 +9,17 @@ _NAMES = {"rest": "REST", "bulk": "Bulk API 2.0", "cdc": "Change Data Capture"}
 
 
 def decision_card(decision: Decision) -> str:
-    """Markdown with the choice in its first line and one table row for each rail."""
+    """Markdown: the choice, why, why not each other rail, and a table of what each would have taken."""
     chosen = _NAMES[decision.rail.value] if decision.rail else decision.action.value
     lines = [
         f"### {chosen}",
         "",
         *(f"- {reason.text}" for reason in decision.because),
+        *(f"- Not {_NAMES[rail.value]}: {reason.text}" for rail, reason in decision.rejected.items()),
         "",
-        "| Rail | API calls | Jobs | Batches | MB | Seconds | Verdict |",
-        "|---|---:|---:|---:|---:|---:|---|",
-        *(_row(decision, rail_cost) for rail_cost in decision.costs.values()),
-        *_unpriced_rows(decision),
+        "| Rail | API calls | Jobs | Batches | MB | Seconds |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(_row(rail_cost) for rail_cost in decision.costs.values()),
     ]
     return "\n".join(lines)
 
@@ -39,16 +39,6 @@ def decision_figures(decision: Decision) -> dict[str, int | float]:
     return figures
 
 
-def _row(decision: Decision, cost: RailCost) -> str:
-    reason = decision.rejected.get(cost.rail)
-    verdict = "**chosen**" if cost.rail is decision.rail else reason.text if reason else ""
+def _row(cost: RailCost) -> str:
     figures = f"{cost.api_calls:,} | {cost.jobs:,} | {cost.batches:,} | {cost.bytes_raw / 1e6:,.1f}"
-    return f"| {_NAMES[cost.rail.value]} | {figures} | {cost.seconds:,.0f} | {verdict} |"
-
-
-def _unpriced_rows(decision: Decision) -> list[str]:
-    return [
-        f"| {_NAMES[rail.value]} | - | - | - | - | - | {reason.text} |"
-        for rail, reason in decision.rejected.items()
-        if rail not in decision.costs
-    ]
+    return f"| {_NAMES[cost.rail.value]} | {figures} | {cost.seconds:,.0f} |"

@@ -6,14 +6,17 @@ What the result files say is in `ingest_results`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from sf_pipelines.lake.payload import Payload, PayloadChunk
+from sf_pipelines.ledger.engine import LedgerError
 from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines.model.sync import LoadSync
 from sf_pipelines.rails.errors import SalesforceError
-from sf_pipelines.rails.ports import BulkJob
+from sf_pipelines.rails.ports import BulkJob, JobState
 from sf_pipelines.workflows.ingest_results import collect_results
 from sf_pipelines.workflows.sent import Sent
 from sf_pipelines.workflows.tools import Tools
@@ -24,6 +27,16 @@ class _Submitted:
     chunk: PayloadChunk
     journal_id: UUID
     job_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Body:
+    """The bytes of a chunk, from its start each time, so that an upload survives an expired session."""
+
+    chunk: PayloadChunk
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.chunk.body()
 
 
 def load_by_bulk(
@@ -52,23 +65,26 @@ def _submit(sync: LoadSync, chunk: PayloadChunk, tools: Tools, run_id: UUID) -> 
     )
     external_id = sync.key if sync.operation is Operation.UPSERT else None
     job = ingest.create(sync.sobject, sync.operation, external_id_field=external_id)
-    ledger.record_created(journal_id, job.id)
     try:
-        ingest.upload(job.id, chunk.body())
-    except SalesforceError as error:
-        _abort(journal_id, job.id, tools, reason=str(error))
+        ledger.record_created(journal_id, job.id)
+        ingest.upload(job.id, _Body(chunk=chunk))
+        ledger.record_uploaded(journal_id)
+        ingest.close(job.id)
+    except BaseException as error:
+        _abort_if_open(journal_id, job.id, tools, reason=str(error) or type(error).__name__)
         raise
-    ledger.record_uploaded(journal_id)
-    ingest.close(job.id)
     ledger.record_closed(journal_id)
     tools.tell(f"{sync.name}: chunk {chunk.number} ({chunk.rows:,} rows) handed over as job {job.id}.")
     return _Submitted(chunk=chunk, journal_id=journal_id, job_id=job.id)
 
 
-def _abort(journal_id: UUID, job_id: str, tools: Tools, *, reason: str) -> None:
-    """End a job that never got its rows; it was not closed, so the org has processed none of them."""
-    tools.client.ingest.abort(job_id)
-    tools.ledger.record_aborted(journal_id, reason)
+def _abort_if_open(journal_id: UUID, job_id: str, tools: Tools, *, reason: str) -> None:
+    """End a job that was not closed, of which the org has processed no row; a closed one is only ever read."""
+    # the error at hand is the one to tell: where this fails too, the journal says how far the job came
+    with suppress(SalesforceError, LedgerError):
+        if tools.client.ingest.info(job_id).state is JobState.OPEN:
+            tools.client.ingest.abort(job_id)
+            tools.ledger.record_aborted(journal_id, reason)
 
 
 def _collect(sync: LoadSync, item: _Submitted, job: BulkJob, tools: Tools, run_id: UUID) -> Sent:

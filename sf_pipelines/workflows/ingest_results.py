@@ -22,6 +22,7 @@ from sf_pipelines.lake.payload import PayloadChunk, key_hashes
 from sf_pipelines.model.outcome import FailedRecord, OutcomeCounts, OutcomeState, RecordError
 from sf_pipelines.rails.errors import TransportError
 from sf_pipelines.rails.ports import BulkIngestPort, BulkJob, JobState, ResultKind
+from sf_pipelines.workflows.row_join import Rejection, join_rows
 from sf_pipelines.workflows.rows import payload_hash, row_values
 from sf_pipelines.workflows.tools import Tools
 
@@ -30,13 +31,15 @@ COPY_BLOCK_BYTES = 1 << 20
 JOIN_ROWS = 50_000
 """Rejected rows joined to their source rows in one pass over the chunk: bounds memory, not correctness."""
 
-_ERROR_COLUMN, _CREATED_COLUMN = "sf__Error", "sf__Created"
+_ID_COLUMN, _ERROR_COLUMN, _CREATED_COLUMN = "sf__Id", "sf__Error", "sf__Created"
 _OWN_COLUMNS = {
     ResultKind.SUCCESSFUL: (_CREATED_COLUMN,),
     ResultKind.FAILED: (_ERROR_COLUMN,),
     ResultKind.UNPROCESSED: (),
 }
 """What the org adds to the rows of each file, beyond their ids."""
+
+_ADDED_COLUMNS = (_ID_COLUMN, _ERROR_COLUMN, _CREATED_COLUMN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,32 +60,21 @@ class IngestResults:
     def failed_records(self) -> Iterator[FailedRecord]:
         """Every failed or unprocessed row with its values as sent, streamed."""
         for kind, state in _REJECTED.items():
-            for batch in _batches(self.files[kind], [self.key, *_OWN_COLUMNS[kind]]):
+            for batch in _batches(self.files[kind]):
                 for start in range(0, batch.num_rows, JOIN_ROWS):
                     yield from self._joined(batch.slice(start, JOIN_ROWS), state)
 
     def _joined(self, rejected: pa.RecordBatch, state: OutcomeState) -> Iterator[FailedRecord]:
-        errors = _errors_by_key(rejected, self.key, state, self.job)
-        wanted = np.fromiter(errors, dtype=np.uint64)
-        for batch in self.chunk.batches():
-            hashes = key_hashes(batch.column(self.key))
-            for index in np.flatnonzero(np.isin(hashes, wanted)):
-                waiting = errors[int(hashes[index])]
-                if waiting:
-                    yield self._failed_record(row_values(batch, int(index)), waiting.pop(0), state)
-
-    def _failed_record(
-        self, values: Mapping[str, str | None], error: RecordError, state: OutcomeState
-    ) -> FailedRecord:
-        return FailedRecord(
-            source_key=values[self.key] or "",
-            values=values,
-            payload_hash=payload_hash(values),
-            state=state,
-            error=error,
-            chunk=self.chunk.number,
-            job_id=self.job.id,
-        )
+        for row in join_rows(self.chunk, _rejections_by_key(rejected, self.key, state, self.job)):
+            yield FailedRecord(
+                source_key=row.values[self.key] or "",
+                values=row.values,
+                payload_hash=row.payload_hash,
+                state=state,
+                error=row.error,
+                chunk=self.chunk.number,
+                job_id=self.job.id,
+            )
 
 
 _REJECTED = {
@@ -116,8 +108,8 @@ def parse_error(text: str) -> RecordError:
     message, separator, fields = rest.rpartition(":")
     if not separator or not fields.endswith("--"):
         return RecordError(code=code, message=rest)
-    names = fields.removesuffix("--").strip()
-    return RecordError(code=code, message=message, fields=tuple(names.split(",")) if names else ())
+    names = (name.strip() for name in fields.removesuffix("--").split(","))
+    return RecordError(code=code, message=message, fields=tuple(name for name in names if name))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +134,7 @@ def _fetch(ingest: BulkIngestPort, job_id: str, kind: ResultKind, beside: Path) 
     return path
 
 
-def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     if path.stat().st_size == 0:
         return
     with path.open("rb") as file:
@@ -166,18 +158,20 @@ def _tally(path: Path, columns: Sequence[str]) -> _Tally:
     return _Tally(rows=rows, created=created, hashes=keys, errors=errors)
 
 
-def _errors_by_key(
+def _rejections_by_key(
     rejected: pa.RecordBatch, key: str, state: OutcomeState, job: BulkJob
-) -> dict[int, list[RecordError]]:
-    """Errors waiting for their rows; a key that was sent twice has two."""
+) -> dict[int, list[Rejection]]:
+    """Rejections waiting for their rows; a key that was sent twice may have two."""
     if state is OutcomeState.FAILED:
         texts = rejected.column(_ERROR_COLUMN).to_pylist()
         errors: Sequence[RecordError] = [parse_error(text or "UNKNOWN") for text in texts]
     else:
         errors = [_unprocessed_error(job)] * rejected.num_rows
-    by_key: dict[int, list[RecordError]] = {}
-    for hashed, error in zip(key_hashes(rejected.column(key)).tolist(), errors, strict=True):
-        by_key.setdefault(hashed, []).append(error)
+    echo = rejected.select([name for name in rejected.schema.names if name not in _ADDED_COLUMNS])
+    by_key: dict[int, list[Rejection]] = {}
+    for index, hashed in enumerate(key_hashes(rejected.column(key)).tolist()):
+        echo_hash = payload_hash(row_values(echo, index))
+        by_key.setdefault(hashed, []).append(Rejection(error=errors[index], echo_hash=echo_hash))
     return by_key
 
 
@@ -194,11 +188,19 @@ def _key_disagreements(chunk: PayloadChunk, results: list[NDArray[np.uint64]], j
     sent, answered = np.sort(chunk.keys()), np.sort(np.concatenate(results))
     if np.array_equal(sent, answered):
         return
-    missing, foreign = np.setdiff1d(sent, answered).size, np.setdiff1d(answered, sent).size
+    unanswered, foreign = _balance(sent, answered)
     yield (
-        f"Result files of job {job.id} do not match the rows sent: {missing:,} keys have no result and "
-        f"{foreign:,} results have keys that were not sent."
+        f"Result files of job {job.id} do not match the rows sent: {unanswered:,} rows have no result and "
+        f"{foreign:,} results belong to no row that was sent."
     )
+
+
+def _balance(sent: NDArray[np.uint64], answered: NDArray[np.uint64]) -> tuple[int, int]:
+    """Sent keys without a result, and results without a sent key, each as often as it occurs."""
+    keys, places = np.unique(np.concatenate([sent, answered]), return_inverse=True)
+    surplus = np.bincount(places[: sent.size], minlength=keys.size)
+    surplus -= np.bincount(places[sent.size :], minlength=keys.size)
+    return int(surplus[surplus > 0].sum()), int(-surplus[surplus < 0].sum())
 
 
 def _counter_disagreements(counts: OutcomeCounts, job: BulkJob) -> Iterator[str]:

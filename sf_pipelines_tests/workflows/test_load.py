@@ -108,9 +108,7 @@ def test_every_deal_has_an_end_on_either_rail(tools: Tools, tmp_path: Path, rail
     run_load(LoadRequest(sync=accounts_load(tmp_path)), tools)
     source = write_csv(tmp_path / "deals.csv", GOOD_AND_BAD_DEALS)
 
-    report = run_load(
-        LoadRequest(sync=load_of("Opportunity", source, DEAL_FIELDS), forced_rail=rail), tools
-    )
+    report = run_load(LoadRequest(sync=load_of("Opportunity", source, DEAL_FIELDS), forced_rail=rail), tools)
 
     assert (report.counts.submitted, report.counts.succeeded, report.counts.failed) == (8, 2, 6)
     found = failed_records(tools.engine, run_id=report.run_id)
