@@ -13,6 +13,8 @@ from types import FrameType
 import psutil
 
 STOP_SECONDS = 20
+TERMINAL_SECONDS = 2
+"""How soon a child that the terminal has told to stop does so."""
 
 
 def dg_command(*arguments: str) -> list[str]:
@@ -34,17 +36,15 @@ def run_in_foreground(command: Sequence[str], *, environment: Mapping[str, str],
     # a shell that starts us in the background has us ignore SIGINT, and the child would inherit that
     previous = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, _raise_terminated),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, _raise_interrupt),
     }
     process = psutil.Popen(command, env=dict(environment), cwd=folder)
     family = [process]
     try:
         return process.wait()
-    except KeyboardInterrupt as interrupt:
+    except KeyboardInterrupt:
         family += process.children(recursive=True)
-        if isinstance(interrupt, _TerminatedError):
-            # at Ctrl-C the terminal has told the child already, and telling twice cuts its own clean-up short
-            process.send_signal(signal.SIGINT)
+        _interrupt(process)
         return 0
     finally:
         _end(family)
@@ -52,13 +52,17 @@ def run_in_foreground(command: Sequence[str], *, environment: Mapping[str, str],
             signal.signal(number, handler)
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM, taken like Ctrl-C."""
-
-
-def _raise_terminated(number: int, frame: FrameType | None) -> None:
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
-    raise _TerminatedError
+    raise KeyboardInterrupt
+
+
+def _interrupt(process: psutil.Popen) -> None:
+    """Tell a process to stop, unless the terminal's Ctrl-C has done so: twice cuts its own clean-up short."""
+    try:
+        process.wait(TERMINAL_SECONDS)
+    except psutil.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
 
 
 def _end(family: Sequence[psutil.Process]) -> None:

@@ -79,7 +79,7 @@ def _submit(sync: LoadSync, chunk: PayloadChunk, tools: Tools, run_id: UUID) -> 
 
 
 def _abort_if_open(journal_id: UUID, job_id: str, tools: Tools, *, reason: str) -> None:
-    """End a job that was not closed, of which the org has processed no row; a closed one is only ever read."""
+    """End a job that was not closed, so that no row was processed; a closed one is only ever read."""
     # the error at hand is the one to tell: where this fails too, the journal says how far the job came
     with suppress(SalesforceError, LedgerError):
         if tools.client.ingest.info(job_id).state is JobState.OPEN:

@@ -35,6 +35,9 @@ REPEATABLE = frozenset({Operation.UPSERT, Operation.UPDATE, Operation.DELETE})
 
 REPEAT_ATTEMPTS = 3
 
+OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+"""Code of a row that the org may or may not have written."""
+
 
 def load_by_rest(
     sync: LoadSync, describe: SObjectDescribe, payload: Payload, tools: Tools, run_id: UUID
@@ -46,7 +49,7 @@ def load_by_rest(
         counts = _count(response.outcomes)
         failed = _failed_records(sync, batch, response, number)
         tools.ledger.store_outcomes(run_id, chunk=number, rail=Rail.REST, counts=counts, failed=failed)
-        total += Sent(counts=counts)
+        total += Sent(counts=counts, disagreements=tuple(_unknown(counts, response)))
         tools.tell(f"{sync.name}: {total.counts.submitted:,} of {payload.rows:,} rows sent over REST.")
     return total
 
@@ -79,11 +82,20 @@ def _all_unknown(rows: int, error: UnknownOutcomeError) -> WriteResponse:
     unknown = RecordOutcome(
         state=OutcomeState.UNPROCESSED,
         error=RecordError(
-            code="OUTCOME_UNKNOWN",
+            code=OUTCOME_UNKNOWN,
             message=f"The answer was lost, the org may hold this record: ask by its key first. {error}",
         ),
     )
     return WriteResponse(outcomes=(unknown,) * rows, request_id=error.request_id or "")
+
+
+def _unknown(counts: OutcomeCounts, response: WriteResponse) -> Iterator[str]:
+    """A row whose end is not known is not accounted for, and no tolerance covers it."""
+    if rows := counts.errors.get(OUTCOME_UNKNOWN):
+        yield (
+            f"The answer to request {response.request_id} was lost: the org may or may not hold its "
+            f"{rows:,} rows."
+        )
 
 
 def _count(outcomes: Sequence[RecordOutcome]) -> OutcomeCounts:
