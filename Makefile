@@ -13,7 +13,7 @@ dev: $(STAMP)
 	$(BIN)/sf-pipelines dev
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

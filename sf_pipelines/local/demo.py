@@ -13,7 +13,7 @@ from sf_pipelines.ledger.queries import RunSummary, recent_runs
 from sf_pipelines.local import crm_folder, demo_data
 from sf_pipelines.local.processes import dg_command, run_to_end
 from sf_pipelines.local.sandbox import PROJECT_FOLDER, Sandbox, SandboxError, open_sandbox
-from sf_pipelines.local.source_tables import fill_source_tables
+from sf_pipelines.local.source_tables import fill_source_tables, tables_in_use
 from sf_pipelines.model.rail import Direction
 from sf_pipelines.resources.pipelines import open_tools
 from sf_pipelines.workflows.agreement import Agreement, compare
@@ -81,7 +81,17 @@ def run_demo(*, source: Path | None, tell: Tell) -> DemoReport:
     with open_sandbox(fresh=True, org_starts_at=datetime.combine(today, NOON)) as sandbox:
         tell(f"PostgreSQL and an emulated org are up, home {sandbox.settings.home}.")
         with open_tools(sandbox.settings, tell=tell) as tools:
+            _refuse_used_database(tools)
             return _run(source, str(today), sandbox, tools, tell)
+
+
+def _refuse_used_database(tools: Tools) -> None:
+    """A database of one's own may hold what the demo would drop, or rows of another org."""
+    used = tables_in_use(tools.engine)
+    if used:
+        raise SandboxError(
+            f"The database already has {', '.join(used)}: point {PREFIX}DATABASE_URL to an empty database."
+        )
 
 
 def _run(source: Path | None, partition: str, sandbox: Sandbox, tools: Tools, tell: Tell) -> DemoReport:

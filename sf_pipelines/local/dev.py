@@ -8,7 +8,7 @@ from sf_pipelines.local import demo_data
 from sf_pipelines.local.demo import ACCOUNTS, OPPORTUNITIES, SEED
 from sf_pipelines.local.processes import dg_command, run_in_foreground
 from sf_pipelines.local.sandbox import PROJECT_FOLDER, Sandbox, open_sandbox
-from sf_pipelines.local.source_tables import are_filled, fill_source_tables
+from sf_pipelines.local.source_tables import fill_source_tables, tables_in_use
 from sf_pipelines.resources.pipelines import open_tools
 
 
@@ -29,7 +29,7 @@ def run_dev(*, port: int, tell: Callable[[str], None]) -> int:
 def _fill_once(sandbox: Sandbox) -> None:
     """Source rows to load, so that the UI has something to do before the first demo."""
     with open_tools(sandbox.settings, tell=lambda _: None) as tools:
-        if not are_filled(tools.engine):
+        if not tables_in_use(tools.engine):
             accounts = demo_data.account_rows(count=ACCOUNTS, seed=SEED)
             opportunities = demo_data.opportunity_rows(count=OPPORTUNITIES, accounts=ACCOUNTS, seed=SEED)
             fill_source_tables(tools.engine, accounts, opportunities)

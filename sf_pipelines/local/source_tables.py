@@ -32,14 +32,16 @@ def fill_source_tables(
         }
 
 
-def are_filled(engine: Engine) -> bool:
-    """Whether both tables exist."""
+def tables_in_use(engine: Engine) -> list[str]:
+    """Tables that a demo would replace or fill, where the database has them already."""
     with engine.connect() as connection:
         found = connection.execute(
-            text("SELECT count(*) FROM information_schema.tables WHERE table_schema = :schema"),
-            {"schema": SCHEMA},
+            text(
+                "SELECT table_schema || '.' || table_name FROM information_schema.tables "
+                "WHERE table_schema IN ('crm', 'raw') AND table_name IN ('account', 'opportunity') ORDER BY 1"
+            )
         )
-        return found.scalar_one() >= 2
+        return list(found.scalars())
 
 
 def _replace(cursor: cursor_type, table: str, row_type: type, rows: Iterable[object]) -> int:

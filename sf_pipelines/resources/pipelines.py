@@ -11,11 +11,23 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from sf_pipelines.config.settings import Settings, load_settings
-from sf_pipelines.ledger.engine import migrate, open_engine
+from sf_pipelines.config.settings import Settings, SettingsError, load_settings
+from sf_pipelines.lake.errors import LakeError
+from sf_pipelines.ledger.engine import LedgerError, migrate, open_engine
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.rails.client import connect
+from sf_pipelines.rails.errors import SalesforceError
+from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.tools import Tools
+
+KNOWN_ERRORS: tuple[type[Exception], ...] = (
+    SettingsError,
+    LedgerError,
+    LakeError,
+    SalesforceError,
+    WorkflowError,
+)
+"""Errors whose message is already the sentence that a person needs; anything else is a defect of ours."""
 
 
 class PipelinesResource(dg.ConfigurableResource):
@@ -23,14 +35,17 @@ class PipelinesResource(dg.ConfigurableResource):
 
     @contextmanager
     def open(self, *, tell: Callable[[str], None]) -> Generator[Tools]:
-        """Tools of one run.
+        """Tools of one run; an error of ours ends the step with its one sentence.
 
         Raises:
-            SettingsError: a setting is missing; the message names it.
-            LedgerError: the database cannot be reached or migrated.
+            dagster.Failure: a setting is missing, a part cannot be reached, or the run cannot go on.
+                Dagster must not retry it: what was written is in the ledger, and a person decides.
         """
-        with open_tools(load_settings(), tell=tell) as tools:
-            yield tools
+        try:
+            with open_tools(load_settings(), tell=tell) as tools:
+                yield tools
+        except KNOWN_ERRORS as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
 
 
 @contextmanager

@@ -23,6 +23,8 @@ def check_load(sync: LoadSync, describe: SObjectDescribe) -> None:
     _check_object(sync, describe)
     for mapping in sync.fields:
         name, _, parent_key = mapping.field.partition(".")
+        if sync.operation is Operation.DELETE and mapping.field.casefold() != "id":
+            raise SyncError(f"{sync.name} is a delete and may only carry Id, not {mapping.field}.")
         if parent_key:
             _check_parent(sync, describe, name)
         else:
@@ -46,7 +48,7 @@ def extract_fields(sync: ExtractSync, describe: SObjectDescribe) -> tuple[str, .
     else:
         chosen = [known_field(sync.name, describe, name).name for name in sync.fields]
     missing = [name for name in ALWAYS_EXTRACTED if name not in chosen]
-    return (*missing, *chosen)
+    return tuple(dict.fromkeys((*missing, *chosen)))
 
 
 def known_field(sync_name: str, describe: SObjectDescribe, name: str) -> FieldDescribe:
@@ -83,10 +85,12 @@ def _check_parent(sync: LoadSync, describe: SObjectDescribe, relationship: str) 
 def _check_writable(sync: LoadSync, found: FieldDescribe) -> None:
     if found.name == "Id" and sync.operation in (Operation.UPDATE, Operation.DELETE):
         return
-    if sync.operation is Operation.DELETE:
-        raise SyncError(f"{sync.name} is a delete and may only carry Id, not {found.name}.")
     if not (found.createable or found.updateable):
         raise SyncError(f"{sync.name} writes {found.name}, which is read-only in the org: remove it.")
+    if sync.operation is Operation.UPDATE and not found.updateable:
+        raise SyncError(f"{sync.name} updates {found.name}, which the org takes on create only: remove it.")
+    if sync.operation is Operation.INSERT and not found.createable:
+        raise SyncError(f"{sync.name} inserts {found.name}, which the org takes on update only: remove it.")
 
 
 def _check_key(sync: LoadSync, describe: SObjectDescribe) -> None:

@@ -102,8 +102,18 @@ def _decide_and_send(request: LoadRequest, tools: Tools, run_id: UUID) -> tuple[
     check_load(sync, describe)
     payload = _write_payload(sync, tools, run_id)
     tools.tell(f"{sync.name}: {payload.rows:,} rows, {payload.bytes_raw / 1e6:,.1f} MB read from the source.")
+    try:
+        decision = _decide(request, payload, tools, run_id)
+    except BaseException:
+        payload.remove()
+        raise
+    tools.tell(f"{sync.name}: {' '.join(reason.text for reason in decision.because)}")
+    return decision, _send(sync, describe, payload, decision, tools, run_id)
+
+
+def _decide(request: LoadRequest, payload: Payload, tools: Tools, run_id: UUID) -> Decision:
     decision = decide(
-        _slice(sync, payload),
+        _slice(request.sync, payload),
         tools.client.org.headroom(),
         tools.history,
         tools.thresholds,
@@ -113,8 +123,7 @@ def _decide_and_send(request: LoadRequest, tools: Tools, run_id: UUID) -> tuple[
     tools.ledger.record_decision(run_id, decision)
     if decision.action is not Action.RUN:
         raise NotRunError(decision)
-    tools.tell(f"{sync.name}: {' '.join(reason.text for reason in decision.because)}")
-    return decision, _send(sync, describe, payload, decision, tools, run_id)
+    return decision
 
 
 def _write_payload(sync: LoadSync, tools: Tools, run_id: UUID) -> Payload:
@@ -147,4 +156,8 @@ def _send(
     if decision.rail is Rail.BULK:
         expected_seconds = decision.costs[Rail.BULK].seconds
         return load_by_bulk(sync, payload, tools, run_id, expected_seconds=expected_seconds)
-    return load_by_rest(sync, describe, payload, tools, run_id)
+    try:
+        return load_by_rest(sync, describe, payload, tools, run_id)
+    finally:
+        # only the journal of a Bulk job refers to a payload, for the process that takes the job up
+        payload.remove()

@@ -153,3 +153,4 @@ def test_a_refusal_in_mid_run_ends_it_by_an_error_and_keeps_what_was_stored_befo
     assert (run.state, run.verdict_text) == ("error", str(spent))
     assert run.finished_at is not None
     assert tools.client.rest.count("SELECT COUNT() FROM Account") == 1_000
+    assert list(tools.spool.rglob("*")) == []
