@@ -22,7 +22,10 @@ def print_report(report: DemoReport, console: Console) -> None:
 
 
 def _rails(report: DemoReport) -> Table:
-    table = Table("Sync", "Rail", "Why", "API calls", title="Which rail, and why")
+    table = Table(title="Which rail, and why")
+    table.add_column("Sync", no_wrap=True)
+    for name in ("Rail", "Why", "API calls"):
+        table.add_column(name)
     for run in (*report.loads, *report.extracts):
         table.add_row(run.sync, run.rail, Text(run.because), f"{run.api_calls:,}")
     return table
@@ -30,7 +33,7 @@ def _rails(report: DemoReport) -> Table:
 
 def _accounting(report: DemoReport) -> Table:
     table = Table(title="Every row accounted for: submitted = succeeded + failed + unprocessed")
-    table.add_column("Load")
+    table.add_column("Load", no_wrap=True)
     for name in ("Submitted", "Succeeded", "Failed", "Unprocessed"):
         table.add_column(name, justify="right")
     table.add_column("Partition ended")

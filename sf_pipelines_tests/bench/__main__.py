@@ -31,8 +31,9 @@ CREATE TABLE bench.account AS
 SELECT n AS number, 'B-' || lpad(n::text, 9, '0') AS key, 'Company number ' || n AS name,
        (ARRAY['Technology', 'Retail', 'Finance', 'Healthcare'])[1 + n % 4] AS industry,
        (n * 37 % 1000000) + 0.25 AS revenue, n % 5000 AS employees, 'United States' AS country,
-       'https://www.company-' || n || '.example' AS website, '+1 555 ' || lpad((n % 10000)::text, 4, '0') AS phone,
-       'Lorem ipsum dolor sit amet, "quoted" and long enough to be like a real one, number ' || n AS description
+       'https://www.company-' || n || '.example' AS website,
+       '+1 555 ' || lpad((n % 10000)::text, 4, '0') AS phone,
+       'Lorem ipsum dolor sit amet, "quoted" and as long as a real one, number ' || n AS description
 FROM generate_series(0, :last) AS n
 """
 
@@ -101,7 +102,7 @@ def _print(runs: list[dict[str, Any]], growth: dict[str, float]) -> None:
     for what, grown in growth.items():
         word = "within" if grown < GROWTH_LIMIT_MB else "BEYOND"
         console.print(
-            f"{what}: peak RSS grew by {grown:.1f} MB over ten times the rows, {word} {GROWTH_LIMIT_MB:.0f} MB"
+            f"{what}: peak RSS grew by {grown:.1f} MB for 10 times the rows, {word} {GROWTH_LIMIT_MB:.0f} MB"
         )
 
 

@@ -18,8 +18,9 @@ def test_rejected_rows_are_failed_and_unprocessed_ones() -> None:
 
 
 def test_counts_of_two_chunks_add_up_code_by_code() -> None:
-    assert FIRST + SECOND == OutcomeCounts(
-        submitted=15, succeeded=11, failed=3, unprocessed=1, created=7, errors={"A": 2, "B": 2}
+    assert (
+        OutcomeCounts(submitted=15, succeeded=11, failed=3, unprocessed=1, created=7, errors={"A": 2, "B": 2})
+        == FIRST + SECOND
     )
 
 

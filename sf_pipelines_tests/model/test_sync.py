@@ -17,7 +17,9 @@ from sf_pipelines.model.sync import FieldMapping, LoadSync, Source, SourceKind, 
         pytest.param(Tolerance(share=0.05), 6, 100, False, id="one beyond the share is not"),
         pytest.param(Tolerance(rows=2, share=0.5), 5, 10, True, id="the larger of both bounds counts"),
         pytest.param(Tolerance(rows=2, share=0.01), 2, 10, True, id="rows count where the share is smaller"),
-        pytest.param(Tolerance(share=0.29), 29, 100, True, id="29 of 100 are 29 percent, whatever binary says"),
+        pytest.param(
+            Tolerance(share=0.29), 29, 100, True, id="29 of 100 are 29 percent, whatever binary says"
+        ),
         pytest.param(Tolerance(share=0.57), 57, 100, True, id="57 of 100 are 57 percent"),
         pytest.param(Tolerance(share=0.1), 0, 0, True, id="an empty load is within every share"),
     ],
