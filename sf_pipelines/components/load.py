@@ -7,6 +7,7 @@ Annotations are evaluated here, not postponed: Dagster reads the config class of
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -21,6 +22,8 @@ from sf_pipelines.components.yaml_models import (
     SourceBlock,
     ToleranceBlock,
     criticality,
+    key_among_fields,
+    key_is_missing,
     latency,
     to_mappings,
 )
@@ -45,7 +48,7 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
 
     object: str = Field(description="API name of the sObject, e.g. Account")
     operation: OperationName = Field(description="insert, update, upsert or delete")
-    key: str = Field(
+    key: Annotated[str, dg.Resolver.from_model(key_among_fields)] = Field(
         description="field that identifies a row: external id for upsert, Id for update and delete"
     )
     source: SourceBlock
@@ -67,7 +70,7 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
             ValueError: the key is not among the fields.
         """
         if self.key not in self.fields:
-            raise ValueError(f"the key {self.key} of the {self.object} load is not among its fields: add it")
+            raise ValueError(key_is_missing(self.key, self.object))
         return LoadSync(
             name=self.name or f"{self.object.lower()}_load",
             sobject=self.object,

@@ -5,7 +5,8 @@ Wrong YAML is refused here with file and line by Dagster's own loader. Nothing h
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
@@ -13,9 +14,30 @@ from pydantic import ConfigDict, Field, model_validator
 from sf_pipelines.model.rail import Criticality, LatencyClass
 from sf_pipelines.model.sync import FieldMapping, Source, SourceKind, Tolerance
 
-LatencyName = Literal["interactive", "near_real_time", "batch"]
-CriticalityName = Literal["critical", "normal", "deferrable"]
-OperationName = Literal["insert", "update", "upsert", "delete"]
+
+def _one_of(choice: Any) -> dg.Resolver:
+    """Takes one of the words of a Literal; any other is told with the line where it stands.
+
+    Dagster's own loader lets every text pass, since it could be a template.
+    """
+    words = get_args(choice)
+
+    def resolve(context: dg.ResolutionContext, word: str) -> str:
+        del context
+        if word not in words:
+            raise ValueError(f"'{word}' is none of {', '.join(words)}")
+        return word
+
+    return dg.Resolver(resolve)
+
+
+_Latency = Literal["interactive", "near_real_time", "batch"]
+_Criticality = Literal["critical", "normal", "deferrable"]
+_Operation = Literal["insert", "update", "upsert", "delete"]
+
+LatencyName = Annotated[_Latency, _one_of(_Latency)]
+CriticalityName = Annotated[_Criticality, _one_of(_Criticality)]
+OperationName = Annotated[_Operation, _one_of(_Operation)]
 
 
 class SourceBlock(dg.Model):
@@ -71,6 +93,19 @@ class ToleranceBlock(dg.Model):
     def to_tolerance(self) -> Tolerance:
         """The model noun."""
         return Tolerance(rows=self.rows, share=self.share)
+
+
+def key_among_fields(context: dg.ResolutionContext, model: Any) -> str:
+    """The key of a load, refused with the place of its block where no field has its name."""
+    key = context.resolve_value(model.key, as_type=str)
+    if isinstance(model.fields, Mapping) and key not in model.fields:
+        raise ValueError(key_is_missing(key, model.object))
+    return key
+
+
+def key_is_missing(key: str, sobject: str) -> str:
+    """The sentence about a key that is not loaded itself."""
+    return f"the key {key} of the {sobject} load is not among its fields: add it"
 
 
 def to_mappings(fields: dict[str, str | FieldBlock]) -> tuple[FieldMapping, ...]:

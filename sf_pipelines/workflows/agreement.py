@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from sf_pipelines.lake.raw_tables import quoted_table, table_name
+from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.tools import Tools
 
 
@@ -37,6 +39,7 @@ def compare(sobject: str, tools: Tools) -> Agreement:
 
     Raises:
         SalesforceError: the org cannot be asked.
+        WorkflowError: the object was never extracted.
     """
     org = _org_rows(sobject, tools)
     warehouse = _warehouse_rows(sobject, tools)
@@ -61,6 +64,9 @@ def _org_rows(sobject: str, tools: Tools) -> dict[str, datetime]:
 
 
 def _warehouse_rows(sobject: str, tools: Tools) -> dict[str, datetime]:
+    table = quoted_table(sobject)
     with tools.engine.connect() as connection:
-        rows = connection.execute(text(f'SELECT "Id", "SystemModstamp" FROM raw."{sobject.lower()}"'))
+        if connection.execute(text("SELECT to_regclass(:name)"), {"name": table}).scalar() is None:
+            raise WorkflowError(f"{table_name(sobject)} does not exist: extract {sobject} first.")
+        rows = connection.execute(text(f'SELECT "Id", "SystemModstamp" FROM {table}'))
         return {row[0]: row[1] for row in rows}

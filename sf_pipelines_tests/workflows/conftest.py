@@ -9,20 +9,27 @@ import pytest
 from sqlalchemy import Engine
 
 from sf_pipelines.config.settings import Secret
+from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.policy.poll_schedule import PollSchedule
 from sf_pipelines.rails.client import connect
 from sf_pipelines.workflows.tools import Tools
-from sf_pipelines_tests.workflows.orgs import settings_of
+from sf_pipelines_tests.workflows.orgs import NOON, settings_of
 
 SCHEDULE = PollSchedule(shortest_seconds=0.02, longest_seconds=0.02)
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorServer]:
+def clock() -> Clock:
+    """The org's clock: noon of one day, until a test moves it."""
+    return Clock(NOON, frozen=True)
+
+
+@pytest.fixture
+def emulator(clock: Clock) -> Iterator[EmulatorServer]:
     """An empty org."""
-    with EmulatorServer() as server:
+    with EmulatorServer(clock=clock) as server:
         yield server
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sf_pipelines.config.settings import AuthFlow, SalesforceSettings, Secret
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.model.rail import Operation
+from sf_pipelines.model.slice import Window
 from sf_pipelines.model.sync import FieldMapping, LoadSync, Source, SourceKind, Tolerance
 
 KEY = "External_Id__c"
+DAY = Window(start=datetime(2026, 3, 4, tzinfo=UTC), end=datetime(2026, 3, 5, tzinfo=UTC))
+NOON = DAY.start + timedelta(hours=12)
 
 Row = Mapping[str, str | None]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import text
 
 from sf_pipelines.emulator.clock import Clock
-from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.lake.parquet import read_parquet
 from sf_pipelines.ledger.queries import jobs_of_run, recent_runs, run_summary
 from sf_pipelines.model.outcome import VerdictState
@@ -24,24 +23,9 @@ from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.extract import ExtractReport, ExtractRequest, readable_window, run_extract
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.tools import Tools
-from sf_pipelines_tests.workflows.orgs import KEY, load_of, write_csv
+from sf_pipelines_tests.workflows.orgs import DAY, KEY, NOON, load_of, write_csv
 
 RAILS = pytest.mark.parametrize("rail", [Rail.REST, Rail.BULK])
-DAY = Window(start=datetime(2026, 3, 4, tzinfo=UTC), end=datetime(2026, 3, 5, tzinfo=UTC))
-NOON = DAY.start + timedelta(hours=12)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The org's clock: noon of the day, until a test moves it."""
-    return Clock(NOON, frozen=True)
-
-
-@pytest.fixture
-def emulator(clock: Clock) -> Iterator[EmulatorServer]:
-    with EmulatorServer(clock=clock) as server:
-        yield server
-
 
 ACCOUNTS = (
     {KEY: "a1", "Name": 'Größe, "Inc"\nLtd', "AnnualRevenue": "1234567890", "NumberOfEmployees": "12"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,16 +15,13 @@ from sf_pipelines.ledger.queries import recent_runs
 from sf_pipelines.model.decision import Action
 from sf_pipelines.model.headroom import DAILY_API_REQUESTS
 from sf_pipelines.model.rail import Operation, Rail
-from sf_pipelines.model.slice import Window
 from sf_pipelines.model.sync import ExtractSync, LoadSync, Source, SourceKind
 from sf_pipelines.rails.errors import ObjectNotFoundError
 from sf_pipelines.workflows.errors import NotRunError, SyncError
 from sf_pipelines.workflows.extract import ExtractRequest, run_extract
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.tools import Tools
-from sf_pipelines_tests.workflows.orgs import KEY, load_of, write_csv
-
-ALL_TIME = Window(start=datetime(2020, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
+from sf_pipelines_tests.workflows.orgs import DAY, KEY, load_of, write_csv
 
 
 @pytest.fixture
@@ -35,7 +32,7 @@ def accounts(tmp_path: Path) -> LoadSync:
 
 def extract_of(sobject: str, *fields: str) -> ExtractRequest:
     sync = ExtractSync(name=f"{sobject.lower()}_extract", sobject=sobject, fields=fields)
-    return ExtractRequest(sync=sync, window=ALL_TIME)
+    return ExtractRequest(sync=sync, window=DAY)
 
 
 def spend_all_but_the_reserve(emulator: EmulatorServer) -> None:
@@ -88,7 +85,7 @@ def test_an_extract_is_deferred_when_only_the_reserve_is_left(emulator: Emulator
 
 def test_an_extract_of_a_compound_field_refuses_a_forced_bulk(tools: Tools) -> None:
     asked = extract_of("Account", "BillingAddress")
-    request = ExtractRequest(sync=asked.sync, window=ALL_TIME, forced_rail=Rail.BULK)
+    request = ExtractRequest(sync=asked.sync, window=DAY, forced_rail=Rail.BULK)
 
     with pytest.raises(NotRunError, match=r"\(refuse\): A Bulk query cannot select BillingAddress"):
         run_extract(request, tools)

@@ -1,0 +1,196 @@
+"""One YAML block is one sync: what it becomes, and what a wrong one is told, with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from sf_pipelines.components import SalesforceExtract, SalesforceLoad
+from sf_pipelines.model.rail import Criticality, LatencyClass, Operation
+from sf_pipelines.model.sync import ExtractSync, FieldMapping, LoadSync, Source, SourceKind, Tolerance
+
+LOAD = """\
+type: sf_pipelines.components.SalesforceLoad
+
+attributes:
+  object: Account
+  operation: upsert
+  key: External_Id__c
+  source:
+    table: crm.account
+  fields:
+    External_Id__c: account_key
+    Name: name
+"""
+EXTRACT = """\
+type: sf_pipelines.components.SalesforceExtract
+
+attributes:
+  object: Account
+"""
+
+
+def written(folder: Path, yaml: str) -> Path:
+    path = folder / "defs.yaml"
+    path.write_text(dedent(yaml))
+    return path
+
+
+def load_sync(folder: Path, yaml: str) -> LoadSync:
+    component = SalesforceLoad.from_yaml_path(written(folder, yaml))
+    assert isinstance(component, SalesforceLoad)
+    return component.to_sync()
+
+
+def extract_sync(folder: Path, yaml: str) -> ExtractSync:
+    component = SalesforceExtract.from_yaml_path(written(folder, yaml))
+    assert isinstance(component, SalesforceExtract)
+    return component.to_sync()
+
+
+def test_the_shortest_load_has_careful_defaults(tmp_path: Path) -> None:
+    assert load_sync(tmp_path, LOAD) == LoadSync(
+        name="account_load",
+        sobject="Account",
+        operation=Operation.UPSERT,
+        key="External_Id__c",
+        source=Source(kind=SourceKind.TABLE, location="crm.account"),
+        fields=(
+            FieldMapping(field="External_Id__c", column="account_key"),
+            FieldMapping(field="Name", column="name"),
+        ),
+        tolerance=Tolerance(rows=0, share=0.0),
+        latency_class=LatencyClass.BATCH,
+        criticality=Criticality.NORMAL,
+    )
+
+
+def test_everything_that_a_load_can_say_arrives(tmp_path: Path) -> None:
+    full = LOAD.replace("table: crm.account", "sql: SELECT * FROM crm.account").replace(
+        "    Name: name\n",
+        "    Industry:\n      column: sector\n      values: {tech: Technology}\n"
+        "  name: customers\n  description: Customers.\n  after: [User]\n"
+        "  tolerance: {rows: 3, share: 0.05}\n  latency_class: interactive\n  criticality: critical\n"
+        "  owners: ['team:revops']\n",
+    )
+
+    sync = load_sync(tmp_path, full)
+
+    assert sync.name == "customers"
+    assert sync.source == Source(kind=SourceKind.SQL, location="SELECT * FROM crm.account")
+    assert sync.fields[1] == FieldMapping(field="Industry", column="sector", values={"tech": "Technology"})
+    assert sync.tolerance == Tolerance(rows=3, share=0.05)
+    assert (sync.latency_class, sync.criticality) == (LatencyClass.INTERACTIVE, Criticality.CRITICAL)
+
+
+def test_an_extract_of_everything_names_its_object_only(tmp_path: Path) -> None:
+    assert extract_sync(tmp_path, EXTRACT) == ExtractSync(name="account_extract", sobject="Account")
+
+
+def test_an_extract_can_name_its_fields_and_how_urgent_it_is(tmp_path: Path) -> None:
+    more = (
+        "  fields: [Name, Industry]\n  name: a\n  latency_class: near_real_time\n  criticality: deferrable\n"
+    )
+
+    assert extract_sync(tmp_path, EXTRACT + more) == ExtractSync(
+        name="a",
+        sobject="Account",
+        fields=("Name", "Industry"),
+        latency_class=LatencyClass.NEAR_REAL_TIME,
+        criticality=Criticality.DEFERRABLE,
+    )
+
+
+def test_environment_variables_can_stand_in_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_FOLDER", "/data")
+    templated = LOAD.replace("table: crm.account", 'csv: "{{ env.CRM_FOLDER }}/accounts.csv"')
+
+    assert load_sync(tmp_path, templated).source == Source(kind=SourceKind.CSV, location="/data/accounts.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "told"),
+    [
+        pytest.param(("operation: upsert", "operaton: upsert"), 5, "operaton", id="a misspelt key"),
+        pytest.param(("  object: Account\n", ""), 3, "object", id="a missing key"),
+        pytest.param(
+            ("operation: upsert", "operation: merge"),
+            5,
+            "'merge' is none of insert, update, upsert, delete",
+            id="an unknown operation",
+        ),
+        pytest.param(
+            ("  fields:\n", "  latency_class: slow\n  fields:\n"),
+            9,
+            "'slow' is none of interactive, near_real_time, batch",
+            id="an unknown latency class",
+        ),
+        pytest.param(
+            ("  fields:\n", "  criticality: high\n  fields:\n"),
+            9,
+            "'high' is none of critical, normal, deferrable",
+            id="an unknown criticality",
+        ),
+        pytest.param(("    table:", "    tabel:"), 7, "tabel", id="a misspelt source"),
+        pytest.param(
+            ("    table: crm.account\n", "    table: crm.account\n    csv: accounts.csv\n"),
+            7,
+            "a source names exactly one of sql, table, csv, parquet; this one names ['table', 'csv']",
+            id="two sources",
+        ),
+        pytest.param(
+            ("  fields:\n", "  tolerance: {share: 5}\n  fields:\n"),
+            9,
+            "a tolerance has rows of 0 or more and a share from 0 to 1",
+            id="a tolerance of 500 percent",
+        ),
+        pytest.param(("    Name: name\n", "    Name: {colum: name}\n"), 11, "colum", id="a misspelt column"),
+        pytest.param(
+            ("key: External_Id__c", "key: Other__c"),
+            3,
+            "the key Other__c of the Account load is not among its fields: add it",
+            id="a key that is not loaded",
+        ),
+    ],
+)
+def test_a_wrong_load_is_told_with_file_and_line(
+    tmp_path: Path, change: tuple[str, str], line: int, told: str
+) -> None:
+    path = written(tmp_path, LOAD.replace(*change))
+
+    with pytest.raises(Exception, match=f"defs.yaml:{line}") as caught:
+        SalesforceLoad.from_yaml_path(path)
+
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("added", "line", "told"),
+    [
+        ("  field: [Name]\n", 5, "field"),
+        ("  latency_class: slow\n", 5, "'slow' is none of interactive, near_real_time, batch"),
+    ],
+    ids=["a misspelt key", "an unknown latency class"],
+)
+def test_a_wrong_extract_is_told_with_file_and_line(tmp_path: Path, added: str, line: int, told: str) -> None:
+    path = written(tmp_path, EXTRACT + added)
+
+    with pytest.raises(Exception, match=f"defs.yaml:{line}") as caught:
+        SalesforceExtract.from_yaml_path(path)
+
+    assert told in str(caught.value)
+
+
+def test_a_load_made_in_python_is_held_to_the_same_key_rule() -> None:
+    component = SalesforceLoad(
+        object="Account",
+        operation="upsert",
+        key="Other__c",
+        source={"table": "crm.account"},  # pyright: ignore[reportArgumentType]
+        fields={"Name": "name"},
+    )
+
+    with pytest.raises(ValueError, match="the key Other__c of the Account load is not among its fields"):
+        component.to_sync()
