@@ -40,7 +40,7 @@ CriticalityName = Annotated[_Criticality, _one_of(_Criticality)]
 OperationName = Annotated[_Operation, _one_of(_Operation)]
 
 
-class SourceBlock(dg.Model):
+class SourceBlock(dg.Model, dg.Resolvable):
     """Where rows come from: exactly one of sql, table, csv, parquet."""
 
     model_config = ConfigDict(extra="forbid")
@@ -76,7 +76,7 @@ class FieldBlock(dg.Model):
     )
 
 
-class ToleranceBlock(dg.Model):
+class ToleranceBlock(dg.Model, dg.Resolvable):
     """How many rejected rows are acceptable: the larger of the two bounds."""
 
     model_config = ConfigDict(extra="forbid")

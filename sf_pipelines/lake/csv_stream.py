@@ -61,9 +61,13 @@ class CsvStream(io.RawIOBase):
         if size < 0:
             block, self._ahead = self._ahead + self._stream.read(), b""
             return block
-        block, self._ahead = self._ahead[:size], self._ahead[size:]
-        while len(block) < size and (more := self._stream.read(size - len(block))):
-            block = block + more if block else more
+        pieces, self._ahead = [self._ahead[:size]], self._ahead[size:]
+        missing = size - len(pieces[0])
+        while missing and (more := self._stream.read(missing)):
+            pieces.append(more)
+            missing -= len(more)
+        # joined once: growing a block piece by piece leaves the heap in shreds
+        block = b"".join(pieces)
         kept = block.rstrip(b"\r")
         if kept:
             self._ahead = block[len(kept) :] + self._ahead

@@ -18,7 +18,7 @@ from pyarrow import fs
 from sf_pipelines.lake.errors import LakeError
 
 ROW_GROUP_ROWS = 131_072
-ROW_GROUP_MAX_BYTES = 16 << 20
+ROW_GROUP_MAX_BYTES = 8 << 20
 """Rows are held until their group is full; wide rows fill it by bytes, so that memory is bounded."""
 
 READ_BATCH_ROWS = 8_192

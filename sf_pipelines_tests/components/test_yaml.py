@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from textwrap import dedent
-
+import dagster as dg
 import pytest
+from dagster.components.testing import create_defs_folder_sandbox
 
 from sf_pipelines.components import SalesforceExtract, SalesforceLoad
 from sf_pipelines.model.rail import Criticality, LatencyClass, Operation
@@ -32,26 +31,37 @@ attributes:
 """
 
 
-def written(folder: Path, yaml: str) -> Path:
-    path = folder / "defs.yaml"
-    path.write_text(dedent(yaml))
-    return path
+def loaded(yaml: str) -> dg.Component:
+    """The component of a defs.yaml, by Dagster's own loader."""
+    with create_defs_folder_sandbox() as sandbox:
+        folder = sandbox.defs_folder_path / "sync"
+        folder.mkdir()
+        (folder / "defs.yaml").write_text(yaml)
+        with sandbox.build_component_tree() as tree:
+            return tree.load_component(folder)
 
 
-def load_sync(folder: Path, yaml: str) -> LoadSync:
-    component = SalesforceLoad.from_yaml_path(written(folder, yaml))
+def load_sync(yaml: str) -> LoadSync:
+    component = loaded(yaml)
     assert isinstance(component, SalesforceLoad)
     return component.to_sync()
 
 
-def extract_sync(folder: Path, yaml: str) -> ExtractSync:
-    component = SalesforceExtract.from_yaml_path(written(folder, yaml))
+def extract_sync(yaml: str) -> ExtractSync:
+    component = loaded(yaml)
     assert isinstance(component, SalesforceExtract)
     return component.to_sync()
 
 
-def test_the_shortest_load_has_careful_defaults(tmp_path: Path) -> None:
-    assert load_sync(tmp_path, LOAD) == LoadSync(
+def refusal_of(yaml: str) -> str:
+    """All that Dagster tells about a wrong defs.yaml."""
+    with pytest.raises(Exception, match="Error while loading component") as caught:
+        loaded(yaml)
+    return f"{caught.value}\n{caught.value.__cause__}"
+
+
+def test_the_shortest_load_has_careful_defaults() -> None:
+    assert load_sync(LOAD) == LoadSync(
         name="account_load",
         sobject="Account",
         operation=Operation.UPSERT,
@@ -67,7 +77,7 @@ def test_the_shortest_load_has_careful_defaults(tmp_path: Path) -> None:
     )
 
 
-def test_everything_that_a_load_can_say_arrives(tmp_path: Path) -> None:
+def test_everything_that_a_load_can_say_arrives() -> None:
     full = LOAD.replace("table: crm.account", "sql: SELECT * FROM crm.account").replace(
         "    Name: name\n",
         "    Industry:\n      column: sector\n      values: {tech: Technology}\n"
@@ -76,7 +86,7 @@ def test_everything_that_a_load_can_say_arrives(tmp_path: Path) -> None:
         "  owners: ['team:revops']\n",
     )
 
-    sync = load_sync(tmp_path, full)
+    sync = load_sync(full)
 
     assert sync.name == "customers"
     assert sync.source == Source(kind=SourceKind.SQL, location="SELECT * FROM crm.account")
@@ -85,16 +95,16 @@ def test_everything_that_a_load_can_say_arrives(tmp_path: Path) -> None:
     assert (sync.latency_class, sync.criticality) == (LatencyClass.INTERACTIVE, Criticality.CRITICAL)
 
 
-def test_an_extract_of_everything_names_its_object_only(tmp_path: Path) -> None:
-    assert extract_sync(tmp_path, EXTRACT) == ExtractSync(name="account_extract", sobject="Account")
+def test_an_extract_of_everything_names_its_object_only() -> None:
+    assert extract_sync(EXTRACT) == ExtractSync(name="account_extract", sobject="Account")
 
 
-def test_an_extract_can_name_its_fields_and_how_urgent_it_is(tmp_path: Path) -> None:
+def test_an_extract_can_name_its_fields_and_how_urgent_it_is() -> None:
     more = (
         "  fields: [Name, Industry]\n  name: a\n  latency_class: near_real_time\n  criticality: deferrable\n"
     )
 
-    assert extract_sync(tmp_path, EXTRACT + more) == ExtractSync(
+    assert extract_sync(EXTRACT + more) == ExtractSync(
         name="a",
         sobject="Account",
         fields=("Name", "Industry"),
@@ -103,11 +113,11 @@ def test_an_extract_can_name_its_fields_and_how_urgent_it_is(tmp_path: Path) -> 
     )
 
 
-def test_environment_variables_can_stand_in_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_can_stand_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM_FOLDER", "/data")
     templated = LOAD.replace("table: crm.account", 'csv: "{{ env.CRM_FOLDER }}/accounts.csv"')
 
-    assert load_sync(tmp_path, templated).source == Source(kind=SourceKind.CSV, location="/data/accounts.csv")
+    assert load_sync(templated).source == Source(kind=SourceKind.CSV, location="/data/accounts.csv")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +156,12 @@ def test_environment_variables_can_stand_in_a_block(tmp_path: Path, monkeypatch:
             "a tolerance has rows of 0 or more and a share from 0 to 1",
             id="a tolerance of 500 percent",
         ),
-        pytest.param(("    Name: name\n", "    Name: {colum: name}\n"), 11, "colum", id="a misspelt column"),
+        pytest.param(
+            ("    Name: name\n", "    Name: {colum: name}\n"),
+            9,
+            "Name.FieldBlock.colum",
+            id="a misspelt column",
+        ),
         pytest.param(
             ("key: External_Id__c", "key: Other__c"),
             3,
@@ -155,15 +170,11 @@ def test_environment_variables_can_stand_in_a_block(tmp_path: Path, monkeypatch:
         ),
     ],
 )
-def test_a_wrong_load_is_told_with_file_and_line(
-    tmp_path: Path, change: tuple[str, str], line: int, told: str
-) -> None:
-    path = written(tmp_path, LOAD.replace(*change))
+def test_a_wrong_load_is_told_with_file_and_line(change: tuple[str, str], line: int, told: str) -> None:
+    refusal = refusal_of(LOAD.replace(*change))
 
-    with pytest.raises(Exception, match=f"defs.yaml:{line}") as caught:
-        SalesforceLoad.from_yaml_path(path)
-
-    assert told in str(caught.value)
+    assert f"defs.yaml:{line}" in refusal
+    assert told in refusal
 
 
 @pytest.mark.parametrize(
@@ -174,13 +185,11 @@ def test_a_wrong_load_is_told_with_file_and_line(
     ],
     ids=["a misspelt key", "an unknown latency class"],
 )
-def test_a_wrong_extract_is_told_with_file_and_line(tmp_path: Path, added: str, line: int, told: str) -> None:
-    path = written(tmp_path, EXTRACT + added)
+def test_a_wrong_extract_is_told_with_file_and_line(added: str, line: int, told: str) -> None:
+    refusal = refusal_of(EXTRACT + added)
 
-    with pytest.raises(Exception, match=f"defs.yaml:{line}") as caught:
-        SalesforceExtract.from_yaml_path(path)
-
-    assert told in str(caught.value)
+    assert f"defs.yaml:{line}" in refusal
+    assert told in refusal
 
 
 def test_a_load_made_in_python_is_held_to_the_same_key_rule() -> None:

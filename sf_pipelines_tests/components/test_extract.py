@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine
+
+from sf_pipelines.components import SalesforceExtract
+from sf_pipelines.components.extract import EVERY_ROW, extract_key
+from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.server import EmulatorServer
+from sf_pipelines.ledger.queries import recent_runs
+from sf_pipelines.rails.client import connect
+from sf_pipelines_tests.components.runs import NIGHT, asset_of, checks_of, materialized
+from sf_pipelines_tests.workflows.orgs import DAY, settings_of
+
+ACCOUNT = extract_key("Account")
+EXTRACT = SalesforceExtract(object="Account", fields=["Name"])
+
+
+@pytest.fixture
+def filled(emulator: EmulatorServer, clock: Clock) -> None:
+    """Two accounts in the org, a minute old."""
+    user_id = emulator.surface.org.user_id
+    results = emulator.surface.org.create("Account", [{"Name": "One"}, {"Name": "Two"}], user_id=user_id)
+    assert all(result.success for result in results)
+    clock.advance(60)
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_extract_is_materialized_with_what_the_asset_page_needs(
+    instance: dg.DagsterInstance, engine: Engine
+) -> None:
+    result = materialized(EXTRACT, instance)
+
+    assert result.success
+    (event,) = result.asset_materializations_for_node("salesforce_account_extract")
+    assert (event.asset_key, event.partition) == (ACCOUNT, NIGHT)
+    (run,) = recent_runs(engine, sync="account_extract", limit=5)
+    shown = {name: value.value for name, value in event.metadata.items()}
+    assert shown["verdict"] == "All 2 rows arrived."
+    assert (shown["rail"], shown["ledger_run"]) == ("rest", str(run.run_id))
+    assert shown["dagster/partition_row_count"] == 2
+    assert shown["dagster/table_name"] == "raw.account"
+    assert str(shown["dagster/uri"]).endswith(f"/lake/raw/account/{NIGHT}/{run.run_id}.parquet")
+    assert (shown["rows_reported"], shown["rows_written"]) == (2, 2)
+    assert (shown["rows_inserted"], shown["rows_updated"]) == (2, 0)
+    assert shown["window_is_over"] is False
+    schema = event.metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchemaMetadataValue)
+    assert [(column.name, column.type) for column in schema.schema.columns] == [
+        ("Id", "string"),
+        ("SystemModstamp", "timestamp[ms, tz=UTC]"),
+        ("Name", "string"),
+    ]
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_check_of_an_extract_passes_with_both_counts(instance: dg.DagsterInstance) -> None:
+    result = materialized(EXTRACT, instance)
+
+    assert checks_of(result) == {EVERY_ROW: (True, "ERROR")}
+    (check,) = result.get_asset_check_evaluations()
+    assert {name: value.value for name, value in check.metadata.items()} == {
+        "rows_reported": 2,
+        "rows_written": 2,
+    }
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_night_of_the_partition_is_the_window(
+    instance: dg.DagsterInstance, engine: Engine, clock: Clock
+) -> None:
+    clock.set(DAY.end + timedelta(hours=1))
+
+    result = materialized(EXTRACT, instance)
+
+    (event,) = result.asset_materializations_for_node("salesforce_account_extract")
+    assert event.metadata["read_until"].value == DAY.end.timestamp()
+    assert event.metadata["window_is_over"].value is True
+
+
+def test_a_night_that_has_not_begun_by_the_orgs_clock_is_red(
+    instance: dg.DagsterInstance, clock: Clock
+) -> None:
+    clock.set(DAY.start - timedelta(hours=1))
+
+    result = materialized(EXTRACT, instance)
+
+    assert not result.success
+    assert result.get_asset_materialization_events() == []
+    (failure,) = result.get_step_failure_events()
+    assert "has not begun by the org's clock" in failure.step_failure_data.error_display_string
+
+
+def test_an_org_that_cannot_be_reached_is_red_and_no_false_zero(
+    instance: dg.DagsterInstance, emulator: EmulatorServer, engine: Engine
+) -> None:
+    client = connect(settings_of(emulator))
+    client.org.headroom()
+    emulator.stop()
+
+    result = materialized(EXTRACT, instance)
+
+    assert not result.success
+    assert result.get_asset_materialization_events() == []
+    assert checks_of(result) == {}
+    (run,) = recent_runs(engine, sync="account_extract", limit=5)
+    assert run.state == "error"
+
+
+def test_an_extract_is_described_to_the_asset_graph() -> None:
+    asset = asset_of(SalesforceExtract(object="Opportunity", owners=["team:revops"]))
+    spec = asset.get_asset_spec(extract_key("Opportunity"))
+
+    assert asset.op.name == "salesforce_opportunity_extract"
+    assert spec.key == dg.AssetKey(["salesforce", "opportunity", "extract"])
+    assert spec.group_name == "extract"
+    assert spec.kinds == {"salesforce", "parquet", "postgres"}
+    assert spec.tags["salesforce/object"] == "Opportunity"
+    assert spec.owners == ["team:revops"]
+    assert isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)
+    assert asset.backfill_policy == dg.BackfillPolicy.multi_run(1)
+    assert [check.name for check in asset.check_specs] == [EVERY_ROW]
