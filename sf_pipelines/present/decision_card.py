@@ -15,7 +15,8 @@ def decision_card(decision: Decision) -> str:
         f"### {chosen}",
         "",
         *(f"- {reason.text}" for reason in decision.because),
-        *(f"- Not {_NAMES[rail.value]}: {reason.text}" for rail, reason in decision.rejected.items()),
+        *_why_not(decision),
+        *_ask_again(decision),
         "",
         "| Rail | API calls | Jobs | Batches | MB | Seconds |",
         "|---|---:|---:|---:|---:|---:|",
@@ -37,6 +38,20 @@ def decision_figures(decision: Decision) -> dict[str, int | float]:
         figures["calls_forecast"] = decision.costs[decision.rail].api_calls
         figures["seconds_forecast"] = decision.costs[decision.rail].seconds
     return figures
+
+
+def _why_not(decision: Decision) -> list[str]:
+    """Why each other rail lost, unless that is itself the reason for not running."""
+    return [
+        f"- Not {_NAMES[rail.value]}: {reason.text}"
+        for rail, reason in decision.rejected.items()
+        if reason not in decision.because
+    ]
+
+
+def _ask_again(decision: Decision) -> list[str]:
+    when = decision.defer_until
+    return [f"- Ask again at {when:%Y-%m-%d %H:%M}Z."] if when else []
 
 
 def _row(cost: RailCost) -> str:

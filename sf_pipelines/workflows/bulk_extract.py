@@ -13,6 +13,7 @@ from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines.rails.ports import BulkJob, JobState
 from sf_pipelines.workflows.errors import WorkflowError
+from sf_pipelines.workflows.journal import record_counted
 from sf_pipelines.workflows.read_log import ReadLog
 from sf_pipelines.workflows.tools import Tools
 
@@ -54,14 +55,7 @@ def _finished_job(soql: str, decision: Decision, tools: Tools, run_id: UUID) -> 
     created = queries.create(soql)
     ledger.record_created(journal_id, created.id)
     job = queries.wait(created.id, expected_seconds=decision.costs[Rail.BULK].seconds)
-    ledger.record_counted(
-        journal_id,
-        state=job.state.value,
-        records_processed=job.records_processed,
-        records_failed=job.records_failed,
-        processing_milliseconds=job.processing_milliseconds,
-        error_message=job.error_message,
-    )
+    record_counted(ledger, journal_id, job)
     if job.state is not JobState.JOB_COMPLETE:
         raise WorkflowError(
             f"Query job {job.id} ended {job.state.value}: {job.error_message or 'no reason given'}. "

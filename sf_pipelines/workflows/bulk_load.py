@@ -18,6 +18,7 @@ from sf_pipelines.model.sync import LoadSync
 from sf_pipelines.rails.errors import SalesforceError
 from sf_pipelines.rails.ports import BulkJob, JobState
 from sf_pipelines.workflows.ingest_results import collect_results
+from sf_pipelines.workflows.journal import record_counted
 from sf_pipelines.workflows.sent import Sent
 from sf_pipelines.workflows.tools import Tools
 
@@ -88,14 +89,7 @@ def _abort_if_open(journal_id: UUID, job_id: str, tools: Tools, *, reason: str) 
 
 
 def _collect(sync: LoadSync, item: _Submitted, job: BulkJob, tools: Tools, run_id: UUID) -> Sent:
-    tools.ledger.record_counted(
-        item.journal_id,
-        state=job.state.value,
-        records_processed=job.records_processed,
-        records_failed=job.records_failed,
-        processing_milliseconds=job.processing_milliseconds,
-        error_message=job.error_message,
-    )
+    record_counted(tools.ledger, item.journal_id, job)
     results = collect_results(sync.key, item.chunk, job, tools)
     tools.ledger.store_outcomes(
         run_id,

@@ -13,7 +13,7 @@ from sf_pipelines_tests.workflows.conftest import clock as clock
 from sf_pipelines_tests.workflows.conftest import emulator as emulator
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def environment(
     emulator: EmulatorServer, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,7 +33,7 @@ def environment(
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance in memory."""
+def instance(environment: None) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance in memory, for runs in that environment."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance

@@ -11,9 +11,8 @@ from sf_pipelines.components.extract import EVERY_ROW, extract_key
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.ledger.queries import recent_runs
-from sf_pipelines.rails.client import connect
 from sf_pipelines_tests.components.runs import NIGHT, asset_of, checks_of, materialized
-from sf_pipelines_tests.workflows.orgs import DAY, settings_of
+from sf_pipelines_tests.workflows.orgs import DAY
 
 ACCOUNT = extract_key("Account")
 EXTRACT = SalesforceExtract(object="Account", fields=["Name"])
@@ -94,12 +93,10 @@ def test_a_night_that_has_not_begun_by_the_orgs_clock_is_red(
     assert "has not begun by the org's clock" in failure.step_failure_data.error_display_string
 
 
-def test_an_org_that_cannot_be_reached_is_red_and_no_false_zero(
-    instance: dg.DagsterInstance, emulator: EmulatorServer, engine: Engine
+def test_an_org_that_refuses_the_credentials_is_red_and_no_false_zero(
+    instance: dg.DagsterInstance, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = connect(settings_of(emulator))
-    client.org.headroom()
-    emulator.stop()
+    monkeypatch.setenv("SF_PIPELINES_SALESFORCE_CLIENT_SECRET", "not-the-secret")
 
     result = materialized(EXTRACT, instance)
 
@@ -108,6 +105,7 @@ def test_an_org_that_cannot_be_reached_is_red_and_no_false_zero(
     assert checks_of(result) == {}
     (run,) = recent_runs(engine, sync="account_extract", limit=5)
     assert run.state == "error"
+    assert "not-the-secret" not in run.verdict_text
 
 
 def test_an_extract_is_described_to_the_asset_graph() -> None:

@@ -1,0 +1,156 @@
+"""Metadata keys are a promise to everyone who plots them: they are pinned here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import dagster as dg
+import pyarrow as pa
+
+from sf_pipelines.lake.warehouse import MergeResult
+from sf_pipelines.ledger.queries import ErrorCount
+from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
+from sf_pipelines.model.slice import Window
+from sf_pipelines.present.outcomes import ERROR_TABLE_ROWS, extract_metadata, load_metadata
+from sf_pipelines.workflows.extract import ExtractReport
+from sf_pipelines.workflows.load import LoadReport
+from sf_pipelines_tests.present.decisions import RUN
+
+END = datetime(2026, 1, 6, tzinfo=UTC)
+LOAD = LoadReport(
+    run_id=UUID(int=1),
+    decision=RUN,
+    counts=OutcomeCounts(submitted=10, succeeded=7, failed=2, unprocessed=1, created=5),
+    verdict=Verdict(state=VerdictState.REJECTS_BEYOND_TOLERANCE, text="3 of 10 rows did not reach the org."),
+    job_urls={"750A": "https://org.example/750A", "750B": "https://org.example/750B"},
+    api_calls=14,
+    seconds=1.23456,
+)
+ERRORS = [
+    ErrorCount(code="REQUIRED_FIELD_MISSING", message_sample="Name!", rows=2, source_key_sample="a1"),
+    ErrorCount(code="UNPROCESSED", message_sample="Aborted.", rows=1, source_key_sample="a9"),
+]
+EXTRACT = ExtractReport(
+    run_id=UUID(int=2),
+    decision=RUN,
+    window=Window(start=datetime(2026, 1, 5, tzinfo=UTC), end=END),
+    window_is_over=True,
+    counts=OutcomeCounts(submitted=9, succeeded=9),
+    verdict=Verdict(state=VerdictState.COMPLETE, text="All 9 rows arrived."),
+    merge=MergeResult(staged=9, inserted=4, updated=3, unchanged=2),
+    uri="/lake/raw/account/2026-01-05/x.parquet",
+    job_urls={},
+    api_calls=4,
+    seconds=2.0,
+    schema=pa.schema([pa.field("Id", pa.string()), pa.field("CloseDate", pa.date32())]),
+)
+
+
+def plain(metadata: dict[str, dg.MetadataValue], *, without: tuple[str, ...]) -> dict[str, object]:
+    return {name: value.value for name, value in metadata.items() if name not in without}
+
+
+def test_the_metadata_of_a_load() -> None:
+    metadata = load_metadata(LOAD, ERRORS)
+
+    assert plain(metadata, without=("decision", "errors", "jobs")) == {
+        "verdict": "3 of 10 rows did not reach the org.",
+        "rail": "bulk",
+        "rows_submitted": 10,
+        "rows_succeeded": 7,
+        "rows_failed": 2,
+        "rows_unprocessed": 1,
+        "api_calls": 14,
+        "seconds": 1.235,
+        "ledger_run": "00000000-0000-0000-0000-000000000001",
+        "rows_to_move": 200_000,
+        "bytes_to_move": 20_000_000,
+        "api_calls_left": 99_000,
+        "calls_forecast": 14,
+        "seconds_forecast": 211.2,
+    }
+    assert set(metadata) >= {"decision", "errors", "jobs"}
+
+
+def test_the_decision_is_shown_as_markdown_and_jobs_as_links() -> None:
+    metadata = load_metadata(LOAD, ERRORS)
+
+    assert isinstance(metadata["decision"], dg.MarkdownMetadataValue)
+    assert str(metadata["decision"].value).startswith("### Bulk API 2.0")
+    assert isinstance(metadata["jobs"], dg.MarkdownMetadataValue)
+    assert metadata["jobs"].value == (
+        "- [750A](https://org.example/750A)\n- [750B](https://org.example/750B)"
+    )
+
+
+def test_error_codes_are_a_table_with_exact_counts_and_a_sample() -> None:
+    table = load_metadata(LOAD, ERRORS)["errors"]
+
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [column.name for column in table.schema.columns] == [
+        "code",
+        "rows",
+        "sample_message",
+        "sample_key",
+    ]
+    assert [tuple(record.data.values()) for record in table.records] == [
+        ("REQUIRED_FIELD_MISSING", 2, "Name!", "a1"),
+        ("UNPROCESSED", 1, "Aborted.", "a9"),
+    ]
+
+
+def test_the_error_table_has_an_end_however_many_codes_there_are() -> None:
+    many = [replace(ERRORS[0], code=f"CODE_{number}") for number in range(ERROR_TABLE_ROWS + 5)]
+
+    table = load_metadata(LOAD, many)["errors"]
+
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data["code"] for record in table.records] == [
+        f"CODE_{number}" for number in range(ERROR_TABLE_ROWS)
+    ]
+
+
+def test_a_load_without_errors_or_jobs_shows_neither_table_nor_links() -> None:
+    metadata = load_metadata(replace(LOAD, job_urls={}), [])
+
+    assert "errors" not in metadata
+    assert "jobs" not in metadata
+
+
+def test_the_metadata_of_an_extract() -> None:
+    metadata = extract_metadata(EXTRACT)
+
+    assert plain(metadata, without=("decision", "dagster/column_schema")) == {
+        "verdict": "All 9 rows arrived.",
+        "rail": "bulk",
+        "dagster/partition_row_count": 9,
+        "dagster/table_name": "raw.account",
+        "dagster/uri": "/lake/raw/account/2026-01-05/x.parquet",
+        "rows_reported": 9,
+        "rows_written": 9,
+        "rows_inserted": 4,
+        "rows_updated": 3,
+        "read_until": END.timestamp(),
+        "window_is_over": True,
+        "api_calls": 4,
+        "seconds": 2.0,
+        "ledger_run": "00000000-0000-0000-0000-000000000002",
+        "rows_to_move": 200_000,
+        "bytes_to_move": 20_000_000,
+        "api_calls_left": 99_000,
+        "calls_forecast": 14,
+        "seconds_forecast": 211.2,
+    }
+    assert isinstance(metadata["read_until"], dg.TimestampMetadataValue)
+
+
+def test_the_columns_of_an_extract_have_their_types() -> None:
+    schema = extract_metadata(EXTRACT)["dagster/column_schema"]
+
+    assert isinstance(schema, dg.TableSchemaMetadataValue)
+    assert [(column.name, column.type) for column in schema.schema.columns] == [
+        ("Id", "string"),
+        ("CloseDate", "date32[day]"),
+    ]
