@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from sf_pipelines.local.known_errors import KNOWN_ERRORS, sentence
 
@@ -29,7 +30,7 @@ def main() -> None:
     try:
         app()
     except KNOWN_ERRORS as error:
-        _err().print(f"[bold red]sf-pipelines:[/] {_plain(sentence(error))}", soft_wrap=True)
+        _err().print(f"[bold red]sf-pipelines:[/] {escape(sentence(error))}", soft_wrap=True)
         sys.exit(1)
 
 
@@ -88,15 +89,11 @@ def emulator(
 def _teller() -> Callable[[str], None]:
     """Progress goes to standard error, so that standard output stays one document."""
     console = _err()
-    return lambda text: console.print(f"[dim]{_plain(text)}[/]", soft_wrap=True, highlight=False)
+    return lambda text: console.print(f"[dim]{escape(text)}[/]", soft_wrap=True, highlight=False)
 
 
 def _err() -> Console:
     return Console(stderr=True)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _print_json(document: dict[str, Any]) -> None:

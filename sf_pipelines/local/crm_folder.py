@@ -6,6 +6,7 @@ is left for the org to refuse, so nothing is repaired here but units and names.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -38,6 +39,16 @@ _OPPORTUNITY_COLUMNS = (
     "close_date",
     "close_value",
 )
+
+
+def check(folder: Path) -> None:
+    """Read both files to their end, so that a mistake is found before anything is started or emptied.
+
+    Raises:
+        SourceError: a file is missing, is not UTF-8, or lacks a column.
+    """
+    for rows in (account_rows(folder), opportunity_rows(folder)):
+        deque(rows, maxlen=0)
 
 
 def account_rows(folder: Path) -> Iterator[AccountRow]:

@@ -14,6 +14,7 @@ from sf_pipelines.local import crm_folder, demo_data
 from sf_pipelines.local.processes import dg_command, run_to_end
 from sf_pipelines.local.sandbox import PROJECT_FOLDER, Sandbox, SandboxError, open_sandbox
 from sf_pipelines.local.source_tables import fill_source_tables, tables_in_use
+from sf_pipelines.model.outcome import VerdictState
 from sf_pipelines.model.rail import Direction
 from sf_pipelines.resources.pipelines import open_tools
 from sf_pipelines.workflows.agreement import Agreement, compare
@@ -45,7 +46,11 @@ class DemoReport:
     def is_proven(self) -> bool:
         """Whether every source row is accounted for and org and warehouse agree."""
         submitted = sum(run.submitted for run in self.loads)
-        accounted = all(run.submitted == run.succeeded + run.failed + run.unprocessed for run in self.loads)
+        accounted = all(
+            run.submitted == run.succeeded + run.failed + run.unprocessed
+            and run.state != VerdictState.ROWS_UNACCOUNTED
+            for run in self.loads
+        )
         agree = all(agreement.agrees for agreement in self.agreements)
         return submitted == sum(self.source_rows.values()) and accounted and agree
 
@@ -76,6 +81,8 @@ def run_demo(*, source: Path | None, tell: Tell) -> DemoReport:
         raise SandboxError(
             f"The demo writes into its own emulated org only: unset {PREFIX}SALESFORCE_URL to run it."
         )
+    if source is not None:
+        crm_folder.check(source)
     today = datetime.now(UTC).date()
     # the org's clock starts at noon, so that a demo at midnight does not spread over two partitions
     with open_sandbox(fresh=True, org_starts_at=datetime.combine(today, NOON)) as sandbox:

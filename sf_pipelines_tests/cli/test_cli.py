@@ -164,7 +164,7 @@ def test_a_port_that_is_taken_is_one_sentence_with_the_mend(
         )
 
 
-def test_the_emulator_prints_one_json_line_and_stops_on_sigterm(tmp_path: Path) -> None:
+def test_the_emulator_prints_one_json_line_and_stops_on_sigterm() -> None:
     with subprocess.Popen([*COMMAND, "emulator", "--json"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         credentials = json.loads(process.stdout.readline())
