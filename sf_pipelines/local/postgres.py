@@ -111,8 +111,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: another process owns the folder, or the server does not come up.
         """
-        if self._owner_lock is not None:
-            raise EmbeddedPostgresError(f"PostgreSQL on {self.data_dir} is started already: stop it first.")
+        self._require_stopped()
         try:
             self._start()
         except (OSError, subprocess.SubprocessError) as error:
@@ -139,6 +138,29 @@ class EmbeddedPostgres:
         finally:
             self._let_go()
 
+    def erase(self) -> None:
+        """Remove all databases; what a killed owner left running on them is ended first.
+
+        Raises:
+            EmbeddedPostgresError: another process owns the folder, or it cannot be emptied.
+        """
+        self._require_stopped()
+        if not self.data_dir.is_dir():
+            return
+        try:
+            self._take_locks()
+            self._end_remains()
+            for folder in self.data_dir.glob("cluster*"):
+                shutil.rmtree(folder)
+            self._log.unlink(missing_ok=True)
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"The databases in {self.data_dir} cannot be removed ({error}): mend that, or choose another "
+                "folder with SF_PIPELINES_HOME."
+            ) from error
+        finally:
+            self._let_go()
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -150,8 +172,7 @@ class EmbeddedPostgres:
 
     def _start(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        self._take_owner_lock()
-        self._take_server_lock()
+        self._take_locks()
         self._end_remains()
         binaries = _newest_binaries()
         _ensure_account()
@@ -160,6 +181,14 @@ class EmbeddedPostgres:
         self._remove_stale_files()
         self._make_socket_dir()
         self._start_server(binaries)
+
+    def _require_stopped(self) -> None:
+        if self._owner_lock is not None:
+            raise EmbeddedPostgresError(f"PostgreSQL on {self.data_dir} is started already: stop it first.")
+
+    def _take_locks(self) -> None:
+        self._take_owner_lock()
+        self._take_server_lock()
 
     def _take_owner_lock(self) -> None:
         lock = _open_lock(self.data_dir / "owner.lock")

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import sf_pipelines
 from sf_pipelines.config.settings import PREFIX, Settings, load_settings
@@ -25,6 +26,7 @@ from sf_pipelines.local.postgres import EmbeddedPostgres
 
 PROJECT_FOLDER = Path(sf_pipelines.__file__).parents[1]
 MARKER = "sandbox.lock"
+DATABASES = "postgres"
 
 
 class SandboxError(Exception):
@@ -61,9 +63,10 @@ def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Gener
     settings = load_settings()
     with ExitStack() as stack:
         stack.enter_context(_held(settings.home, fresh=fresh))
-        environment = dict(os.environ)
+        # children work in another folder, where a relative path would mean another place
+        environment = os.environ | {f"{PREFIX}HOME": str(settings.home), f"{PREFIX}LAKE": settings.lake}
         if settings.database_url is None:
-            postgres = stack.enter_context(EmbeddedPostgres(settings.home / "postgres"))
+            postgres = stack.enter_context(EmbeddedPostgres(settings.home / DATABASES))
             environment[f"{PREFIX}DATABASE_URL"] = postgres.url
         org = None
         if settings.salesforce is None:
@@ -81,12 +84,7 @@ def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Gener
 @contextmanager
 def _held(home: Path, *, fresh: bool) -> Generator[None]:
     """The home folder, held by this process alone, emptied when asked for."""
-    if home.exists() and any(home.iterdir()) and not (home / MARKER).exists():
-        raise SandboxError(
-            f"{home} holds files that are not ours: set {PREFIX}HOME to an empty or new folder."
-        )
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / MARKER).open("a") as marker:
+    with _marker(home) as marker:
         try:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -98,11 +96,27 @@ def _held(home: Path, *, fresh: bool) -> Generator[None]:
         yield
 
 
+def _marker(home: Path) -> IO[str]:
+    """The file that says whose the home is; made in a new or empty one."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if any(home.iterdir()) and not (home / MARKER).exists():
+            raise SandboxError(
+                f"{home} holds files that are not ours: set {PREFIX}HOME to an empty or new folder."
+            )
+        return (home / MARKER).open("a")
+    except OSError as error:
+        raise SandboxError(
+            f"{home} cannot be used ({error.strerror}): set {PREFIX}HOME to another folder."
+        ) from error
+
+
 def _empty(home: Path) -> None:
+    EmbeddedPostgres(home / DATABASES).erase()
     for path in home.iterdir():
-        if path.name == MARKER:
+        if path.name in (MARKER, DATABASES):
             continue
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()

@@ -63,6 +63,23 @@ def test_every_record_has_its_type_and_a_parent_keeps_its_path() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["int", "boolean", "reference"])
+def test_the_bulk_word_for_null_is_null_for_a_field_of_any_type(kind: str) -> None:
+    assert _value(kind, "#N/A") == {"F": None}
+
+
+def test_a_parent_of_one_of_several_types_keeps_its_path_and_its_text() -> None:
+    (record,) = to_json_records(text_batch({"Lead:Who.Key__c": ["007"]}), describe(Name="string"), "Task")
+
+    assert record["Lead:Who.Key__c"] == "007"
+
+
+def test_a_field_is_known_whatever_the_case_of_its_name() -> None:
+    (record,) = to_json_records(text_batch({"COUNT": ["5"]}), describe(Count="int"), "Thing__c")
+
+    assert record["COUNT"] == 5
+
+
 @pytest.mark.parametrize("text", ["9" * 18, "9" * 19, "-" + "9" * 30])
 def test_large_numbers_can_be_written_as_json(text: str) -> None:
     assert float(orjson.loads(orjson.dumps(_value("double", text)))["F"]) == float(text)

@@ -75,6 +75,24 @@ def test_wide_rows_fill_a_row_group_by_their_bytes(tmp_path: Path) -> None:
     assert pq.ParquetFile(sink.uri).num_row_groups >= 2
 
 
+def test_row_groups_are_compressed_and_have_statistics(tmp_path: Path) -> None:
+    with ParquetSink(str(tmp_path), "one.parquet", SCHEMA) as sink:
+        sink.write(_batch(7, 100))
+
+    column = pq.read_metadata(sink.uri).row_group(0).column(1)
+    assert column.compression == "ZSTD"
+    assert (column.statistics.min, column.statistics.max) == (7, 106)
+
+
+def test_rows_of_another_schema_leave_nothing(tmp_path: Path) -> None:
+    sink = ParquetSink(str(tmp_path), "one.parquet", SCHEMA)
+
+    with pytest.raises(pa.ArrowInvalid), sink:
+        sink.write(pa.RecordBatch.from_pydict({"Id": ["1"]}))
+
+    assert _files(tmp_path) == []
+
+
 def test_a_file_is_never_rewritten(tmp_path: Path) -> None:
     def write(rows: int) -> None:
         with ParquetSink(str(tmp_path), "one.parquet", SCHEMA) as sink:

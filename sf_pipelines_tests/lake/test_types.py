@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from sf_pipelines.lake.errors import LakeError
-from sf_pipelines.lake.types import ADDRESS, arrow_schema
+from sf_pipelines.lake.types import ADDRESS, LOCATION, arrow_schema
 from sf_pipelines_tests.lake.samples import describe
 
 
@@ -17,15 +17,20 @@ from sf_pipelines_tests.lake.samples import describe
         ("reference", pa.string()),
         ("multipicklist", pa.string()),
         ("anyType", pa.string()),
+        ("complexvalue", pa.string()),
+        ("encryptedstring", pa.string()),
+        ("base64", pa.string()),
         ("boolean", pa.bool_()),
         ("int", pa.int32()),
         ("long", pa.int64()),
+        ("double", pa.float64()),
         ("currency", pa.float64()),
         ("percent", pa.float64()),
         ("date", pa.date32()),
         ("datetime", pa.timestamp("ms", "UTC")),
         ("time", pa.time32("ms")),
         ("address", ADDRESS),
+        ("location", LOCATION),
     ],
 )
 def test_a_field_has_the_type_that_salesforce_gives_it(kind: str, expected: pa.DataType) -> None:

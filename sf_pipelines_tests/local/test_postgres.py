@@ -267,6 +267,26 @@ def test_a_forked_child_owns_nothing(folder: Path) -> None:
         keep_a_row(postgres.url)
 
 
+def test_erased_databases_are_gone_and_the_folder_can_be_used_again(folder: Path) -> None:
+    postgres = EmbeddedPostgres(folder)
+    postgres.erase()
+    assert not folder.exists()
+    keep_a_row(postgres.start())
+    postgres.stop()
+    postgres.erase()
+    assert {path.name for path in folder.iterdir()} <= {"owner.lock", "server.lock"}
+    keep_a_row(postgres.start())
+    assert kept_rows(postgres.url) == [1]
+    postgres.stop()
+
+
+def test_databases_in_use_are_not_erased(folder: Path) -> None:
+    with owner(folder) as (_process, url):
+        with pytest.raises(EmbeddedPostgresError, match="Another process"):
+            EmbeddedPostgres(folder).erase()
+        keep_a_row(url)
+
+
 def test_a_stale_pid_file_that_names_another_program_is_no_obstacle(folder: Path) -> None:
     with EmbeddedPostgres(folder) as postgres:
         keep_a_row(postgres.url)
