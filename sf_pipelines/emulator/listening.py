@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 import uvicorn
-
-from sf_pipelines.emulator.app import EmulatorApp
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HOST = "127.0.0.1"
 _START_TIMEOUT_SECONDS = 30.0
@@ -57,7 +57,7 @@ def listen(opened: ExitStack, port: int, *, tls: ssl.SSLContext | None = None) -
     return Listener(socket=bound, tls=tls)
 
 
-def serve(opened: ExitStack, listeners: Sequence[Listener], app: EmulatorApp) -> None:
+def serve(opened: ExitStack, listeners: Sequence[Listener], app: ASGIApp) -> None:
     """Serve `app` on all listeners until `opened` closes; returns when each of them listens.
 
     One event loop serves them all, so that the application never meets two.
@@ -86,6 +86,20 @@ class _Uvicorn(uvicorn.Server):
         self.listening.set()
 
 
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 that ends an idle TLS connection at once when the server stops.
+
+    A polite end waits for the client's farewell, and a client that doesn't read never says it.
+    """
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        transport = self.transport
+        is_idle = transport.is_closing() and not transport.get_write_buffer_size()
+        if is_idle and transport.get_extra_info("ssl_object") is not None:
+            transport.abort()
+
+
 def _run(servers: Sequence[_Uvicorn], listeners: Sequence[Listener]) -> None:
     async def serve_all() -> None:
         pairs = zip(servers, listeners, strict=True)
@@ -101,11 +115,11 @@ def _stop(servers: Sequence[uvicorn.Server], thread: Thread) -> None:
     thread.join()
 
 
-def _config(app: EmulatorApp, listener: Listener) -> uvicorn.Config:
+def _config(app: ASGIApp, listener: Listener) -> uvicorn.Config:
     tls = listener.tls
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
