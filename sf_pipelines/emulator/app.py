@@ -126,7 +126,7 @@ class EmulatorApp:
         except ClientDisconnect:
             raise
         except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
-            _LOG.exception("The emulator failed at %s", request.url.path)
+            _LOG.exception("The emulator failed at %s", request.scope["path"])
             return to_response(error_response([unexpected_error()]), {})
 
     async def _route(self, request: Request) -> Response:

@@ -133,17 +133,17 @@ class EmulatorServer:
         """
         with ExitStack() as opened:
             listeners = [listen(opened, self._port)]
+            certificate = None
             if self._tls_port is not None:
-                self._certificate = _make_certificate(opened)
-                listeners.append(listen(opened, self._tls_port, tls=self._certificate.server_context()))
+                certificate = _make_certificate(opened)
+                listeners.append(listen(opened, self._tls_port, tls=certificate.server_context()))
             surface = self._open_surface(opened)
             serve(opened, listeners, EmulatorApp(surface))
             surface.workers.start()
             opened.callback(surface.workers.stop)
             self._surface = surface
-            self._credentials = _credentials(
-                surface, [listener.url for listener in listeners], self._certificate
-            )
+            self._certificate = certificate
+            self._credentials = _credentials(surface, [one.url for one in listeners], certificate)
             self._resources = opened.pop_all()
 
     def stop(self) -> None:

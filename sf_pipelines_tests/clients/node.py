@@ -52,18 +52,18 @@ def run_tests(script: str, environment: Mapping[str, str]) -> subprocess.Complet
 
 def _npm_ci() -> None:
     path = f"{_NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
-        [_NODE, _NPM, "ci"],
-        cwd=FOLDER,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=_INSTALL_TIMEOUT_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
+    try:
+        subprocess.run(
+            [_NODE, _NPM, "ci"],
+            cwd=FOLDER,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_TIMEOUT_SECONDS,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise ClientsMissingError(
             "The JavaScript clients can't be installed: `npm ci` in sf_pipelines_tests/clients/javascript "
-            "needs to reach an npm registry (set one with npm_config_registry). npm says: "
-            + done.stderr.strip()[-1000:]
-        )
+            f"needs to reach an npm registry (set one with npm_config_registry). {error} {error.stderr}"
+        ) from error

@@ -31,7 +31,7 @@ async def serve_soap(surface: Surface, request: Request, base_url: str) -> Respo
     Raises:
         SalesforceError: no such API (404), or no POST (405).
     """
-    path = _PATH.fullmatch(request.url.path)
+    path = _PATH.fullmatch(request.scope["path"])
     if path is None:
         raise not_found()
     if request.method != "POST":

@@ -84,6 +84,16 @@ def test_the_identity_url_refuses_in_plain_text(server: EmulatorServer, caller: 
     assert told(caller.get(f"{url}/id/{org.org_id}")) == (404, "Bad_Id")
 
 
+def test_a_host_header_that_is_no_host_breaks_nothing(server: EmulatorServer, caller: Caller) -> None:
+    address = server.credentials.url
+    odd = {"Host": "["}
+
+    assert requests.get(token_of(server)["id"], headers=odd, timeout=10).status_code == 403
+    assert requests.post(address + "/services/oauth2/token", headers=odd, timeout=10).status_code == 400
+    assert requests.post(address + "/services/Soap/u/62.0", headers=odd, timeout=10).status_code == 500
+    assert caller.get("/limits", headers=odd).status_code == 200
+
+
 def test_introspection_tells_a_live_token_from_a_dead_one(server: EmulatorServer, clock: Clock) -> None:
     token = token_of(server)
     alive = introspect(server, token["access_token"]).json()
