@@ -28,7 +28,7 @@ bench: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.bench
 
 clean:
-	rm -rf $(VENV) .sf_pipelines
+	rm -rf $(VENV) .sf_pipelines sf_pipelines_tests/clients/javascript/node_modules
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

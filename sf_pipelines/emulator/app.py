@@ -15,11 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from sf_pipelines.emulator.auth.codes import AuthorizationCodes
 from sf_pipelines.emulator.auth.credentials import connected_app, login_user
 from sf_pipelines.emulator.auth.endpoints import OAUTH_ENDPOINTS, Endpoint, identity
 from sf_pipelines.emulator.auth.oauth import OAuthServer
 from sf_pipelines.emulator.auth.oauth_error import OAuthError
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS, SessionStore
+from sf_pipelines.emulator.auth.soap_endpoint import SOAP_PREFIX, serve_soap
+from sf_pipelines.emulator.auth.user_profile import read_profile
 from sf_pipelines.emulator.bulk import ingest_routes, query_routes
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
@@ -55,11 +58,13 @@ def make_surface(
     limits: Mapping[str, int] | None = None,
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
+    rotates_refresh_tokens: bool = False,
 ) -> Surface:
     """The surface of `org`, with Bulk jobs and their files in the folder `spool`.
 
     Raises:
         OSError: the folder can't be made, or the key file can't be read.
+        ValueError: there is no key in the key file.
     """
     book = LimitBook(org.clock, limits)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
@@ -67,9 +72,12 @@ def make_surface(
     oauth = OAuthServer(
         org_id=org.org_id,
         app=connected_app(org.org_id, jwt_public_key_path),
-        user=login_user(org.org_id, org.user_id),
+        user=login_user(org.org_id),
+        profile=lambda: read_profile(org),
         sessions=sessions,
+        codes=AuthorizationCodes(org.clock),
         clock=org.clock,
+        rotates_refresh_tokens=rotates_refresh_tokens,
     )
     return Surface(
         org=org,
@@ -118,7 +126,7 @@ class EmulatorApp:
         except ClientDisconnect:
             raise
         except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
-            _LOG.exception("The emulator failed at %s", request.url.path)
+            _LOG.exception("The emulator failed at %s", request.scope["path"])
             return to_response(error_response([unexpected_error()]), {})
 
     async def _route(self, request: Request) -> Response:
@@ -127,6 +135,8 @@ class EmulatorApp:
             return await serve_data(self.surface, request)
         if path.startswith("/emulator/"):
             return await serve_control(self.surface, request)
+        if path.startswith(SOAP_PREFIX):
+            return await serve_soap(self.surface, request, base_url(request))
         endpoint = _oauth_endpoint(path)
         if endpoint is None:
             raise not_found()

@@ -12,13 +12,13 @@ from sf_pipelines.emulator.http.rows import create_row
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.schema.describe import describe_global, describe_object
 
-_RESOURCES = ("composite", "jobs", "limits", "query", "queryAll", "sobjects")
 _BASIC_KEYS_LEFT_OUT = ("fields", "childRelationships", "recordTypeInfos")
 
 
 def resource_map(surface: Surface, request: ApiRequest) -> ApiResponse:
-    """`GET B/`: resource name to URI."""
-    body = {name: f"{request.data_url}/{name}" for name in _RESOURCES}
+    """`GET B/`: the name of everything that is served to its URI."""
+    names = sorted({route.parts[0].removeprefix("~") for route in surface.router.routes if route.parts})
+    body = {name: f"{request.data_url}/{name}" for name in names}
     body["identity"] = f"{request.base_url}/id/{surface.org.org_id}/{request.session.user_id}"
     return ApiResponse(json=body)
 

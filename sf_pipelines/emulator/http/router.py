@@ -75,6 +75,7 @@ class Router:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         """Order the routes once."""
+        self.routes = tuple(routes)
         self._by_length: dict[int, list[tuple[tuple[str, ...], Route]]] = {}
         for route in sorted(routes, key=lambda one: [part.startswith("{") for part in one.parts]):
             self._by_length.setdefault(len(route.parts), []).append((route.parts, route))

@@ -55,7 +55,8 @@ async def serve_data(surface: Surface, request: Request) -> Response:
 def base_url(request: Request) -> str:
     """The address that the client called: scheme, host and port."""
     host = request.headers.get("host") or "{}:{}".format(*(request.scope.get("server") or ("127.0.0.1", 80)))
-    return f"{request.url.scheme}://{host}"
+    # not request.url, which can't be read where the Host header is no host
+    return f"{request.scope['scheme']}://{host}"
 
 
 async def _run(surface: Surface, body: BodyStream, call: ApiRequest) -> ApiResponse:
