@@ -65,7 +65,11 @@ def test_children_say_which_deletes_cascade(schema: OrgSchema) -> None:
     cascades = {
         child["relationshipName"]: child["cascadeDelete"] for child in children if child["relationshipName"]
     }
-    assert cascades == {"ChildAccounts": False, "Contacts": True, "Opportunities": True}
+    assert cascades == {
+        "ChildAccounts": False, "Contacts": True, "Opportunities": True, "Cases": False, "Tasks": True,
+    }  # fmt: skip
+    [cases] = [child for child in children if child["relationshipName"] == "Cases"]
+    assert cases["restrictedDelete"]
 
 
 def test_describe_global_lists_all_objects_without_fields(schema: OrgSchema) -> None:
