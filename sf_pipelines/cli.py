@@ -78,12 +78,16 @@ def emulator(
     org: Annotated[
         Path | None, typer.Option(help="File that keeps the org between starts; by default memory only.")
     ] = None,
+    seed: Annotated[
+        str | None,
+        typer.Option(help="Records to begin with: 'Account=1000,Contact=5000', or a YAML file of counts."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
     from sf_pipelines.local.emulator_command import run_emulator
 
-    run_emulator(port=port, as_json=as_json, schema=schema, org=org)
+    run_emulator(port=port, as_json=as_json, schema=schema, org=org, seed=seed)
 
 
 def _teller() -> Callable[[str], None]:

@@ -1,6 +1,7 @@
 """The control plane `/emulator/`: what a test does to the org that no client of Salesforce can.
 
-Belongs here: info, reset, clock, limits, seed, undelete. Not here: anything that Salesforce has. Imports surface, Starlette.
+Belongs here: info, reset, clock, limits, seed, undelete. Not here: anything that Salesforce has. Imports
+surface, seed, Starlette.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import OrgSchema
+from sf_pipelines.emulator.seed.plan import SeedError, SeedPlan
+from sf_pipelines.emulator.seed.run import seed_org
 
 _HOST = "127.0.0.1"
 _IN_MEMORY = ":memory:"
@@ -166,6 +168,7 @@ def run_foreground(
     limits: Mapping[str, int] | None = None,
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
+    seed: str | None = None,
     stop: Event | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; once listening, print the credentials, as one JSON line or as a table.
@@ -175,10 +178,11 @@ def run_foreground(
         as_json: one line of JSON for programs, or a table for people.
         schema_path: see EmulatorServer; so are `org_path`, `limits`, `session_lifetime_seconds` and
             `jwt_public_key_path`.
+        seed: records to make first, as `SeedPlan.parse` reads them.
         stop: set it to end the server from another thread, instead of a signal.
 
     Raises:
-        EmulatorError: the port is taken, or a file can't be read or written.
+        EmulatorError: the port is taken, a file can't be read or written, or the seed is refused.
     """
     server = EmulatorServer(
         port,
@@ -190,6 +194,8 @@ def run_foreground(
     )
     stopping = stop or _stop_on_signals()
     with server:
+        if seed is not None:
+            _seed(server.surface.org, seed)
         _announce(server.credentials, as_json=as_json)
         stopping.wait()
 
@@ -219,6 +225,13 @@ def _load_schema(path: Path | None) -> OrgSchema:
         raise EmulatorError(f"The schema file {path} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise EmulatorError(f"The schema file {path} is wrong: {error}") from error
+
+
+def _seed(org: Org, wish: str) -> None:
+    try:
+        seed_org(org, SeedPlan.parse(org.schema, wish))
+    except SeedError as error:
+        raise EmulatorError(str(error)) from error
 
 
 def _listen(port: int) -> socket.socket:

@@ -11,9 +11,9 @@ from typing import Any
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.writer import Stamp
+from sf_pipelines.emulator.schema.columns import SEPARATOR
 from sf_pipelines.emulator.schema.model import FieldSchema
 from sf_pipelines.emulator.schema.rules import DuplicateRule
-from sf_pipelines.emulator.schema.columns import SEPARATOR
 from sf_pipelines.emulator.store import Store, normal, quoted
 
 # What an org lists at most of the records that match ([I]).

@@ -20,7 +20,7 @@ from sf_pipelines.emulator.store import Store, quoted
 
 
 def complete(batch: Batch, store: Store, stamp: Stamp, *, creating: bool) -> None:
-    """Fill what follows from other records, and fail rows that contradict them. Values are in storage form."""
+    """Fill what follows from other records (in storage form), and fail rows that contradict them."""
     rule = (_ON_CREATE if creating else _ON_UPDATE).get(batch.item.name)
     if rule is not None and batch.size:
         rule(batch, store, stamp)
@@ -46,12 +46,13 @@ def totalled_parents(item: ObjectSchema, ids: Iterable[str], store: Store) -> li
 def total_opportunities(
     store: Store, ids: Iterable[str], stamp: Stamp, *, only_with_products: bool = False
 ) -> None:
-    """Set amount, quantity, price book and the mark of products of live opportunities from their line items."""
+    """Set amount, quantity, price book and the mark of products of live opportunities by their items."""
     assignments = ", ".join(f"{quoted(name)} = {value!r}" for name, value in stamp.modified().items())
     tail = 'AND "IsDeleted" = 0' + (' AND "HasOpportunityLineItem" = 1' if only_with_products else "")
     store.run_in(f'UPDATE "Opportunity" SET {_TOTALS}, {assignments}', "Id", ids, tail)
 
 
+_ENTRY_FIELDS = ("Pricebook2Id", "Product2Id", "ProductCode", "Name", "UnitPrice", "IsActive")
 _ITEMS = 'FROM "OpportunityLineItem" i WHERE i."OpportunityId" = "Opportunity"."Id" AND i."IsDeleted" = 0'
 _BOOK = 'JOIN "PricebookEntry" e ON e."Id" = i."PricebookEntryId" WHERE'
 _TOTALS = f"""
@@ -63,8 +64,7 @@ _TOTALS = f"""
 
 
 def _create_line_items(batch: Batch, store: Store, stamp: Stamp) -> None:
-    entries = _look_up(batch, store, "PricebookEntryId", "PricebookEntry",
-                       ("Pricebook2Id", "Product2Id", "ProductCode", "Name", "UnitPrice", "IsActive"))  # fmt: skip
+    entries = _look_up(batch, store, "PricebookEntryId", "PricebookEntry", _ENTRY_FIELDS)
     deals = _look_up(batch, store, "OpportunityId", "Opportunity", ("Pricebook2Id", "Name"))
     filled: dict[str, list[Any]] = {
         name: [None] * batch.size for name in ("Product2Id", "ProductCode", "Name", "ListPrice")

@@ -18,9 +18,10 @@ from sf_pipelines.emulator.store import Store, key_column, quoted
 
 
 def undelete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: Stamp) -> Batch:
-    """Bring the rows of `ids` back; one that isn't in the bin by itself, or whose key is taken, has its error.
+    """Bring the rows of `ids` back from the recycle bin.
 
-    Look-ups that the delete cleared stay clear.
+    A row that isn't in the bin by itself, or whose key is taken meanwhile, has its error. Look-ups that
+    the delete cleared stay clear.
     """
     batch = Batch(item, len(ids))
     batch.ids = list(ids)

@@ -50,7 +50,7 @@ def insert_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = No
 
 
 def update_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = None) -> None:
-    """Update the good rows by id in the object's table, or in `table`; ABSENT must have been filled from the stored rows before."""
+    """Update the good rows by id in the object's table or in `table`; ABSENT must have been filled before."""
     good = [error is None for error in batch.errors]
     columns = _stored_columns(batch)
     audit = stamp.modified()

@@ -77,7 +77,7 @@ def _refuse_quoted_names(expression: str, place: str) -> None:
     """SQLite would read a quoted name that it doesn't know as text, and a typing error would go unseen."""
     if any(mark in re.sub(_TEXT, "", expression) for mark in '"`[;'):
         raise SchemaError(
-            f"{place}: write field names without quotes or brackets, and text in single quotes; no semicolons."
+            f"{place}: write field names without quotes or brackets, text in single quotes; no semicolons."
         )
 
 

@@ -29,8 +29,8 @@ _KEY_TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("type", "label", "help", "format", "formula", "returns", "relationship", "children",
                      "on_delete"), (str,)),
     **dict.fromkeys(("length", "precision", "scale", "digits"), (int,)),
-    **dict.fromkeys(("required", "unique", "external_id", "case_sensitive", "id_lookup", "restricted", "read_only",
-                     "create_only", "reparentable"), (bool,)),
+    **dict.fromkeys(("required", "unique", "external_id", "case_sensitive", "id_lookup", "restricted",
+                     "read_only", "create_only", "reparentable"), (bool,)),
     "default": (str, int, float, bool),
     "values": (list,),
     "to": (str, list),
@@ -90,8 +90,8 @@ def check_keys(name: str, raw: Mapping[str, Any], where: str) -> FieldType:
 def _check_names(name: str, raw: Mapping[str, Any], where: str) -> None:
     if not _NAME.fullmatch(name) or "__" in name.removesuffix("__c") or len(name) > _MAX_NAME_CHARS:
         raise SchemaError(
-            f"{where}: an API name has letters, digits and single underscores, starts with a letter, and is at "
-            f"most {_MAX_NAME_CHARS} characters long."
+            f"{where}: an API name has letters, digits and single underscores, starts with a letter, and is "
+            f"at most {_MAX_NAME_CHARS} characters long."
         )
     known = set(_KEY_TYPES) if name.endswith("__c") else {*_KEY_TYPES, *_INTERNAL_KEY_TYPES}
     unknown = set(raw) - known
@@ -129,12 +129,14 @@ def _check_needs(raw: Mapping[str, Any], spelled: str, where: str) -> None:
 
 
 _NEEDS: tuple[tuple[tuple[str, ...], str, str, Callable[[Any], bool]], ...] = (
-    (("lookup", "reference", "master_detail"), "to", "is a reference without a target: add `to: SomeObject`.", bool),
+    (("lookup", "reference", "master_detail"), "to",
+     "is a reference without a target: add `to: SomeObject`.", bool),
     (("picklist", "multipicklist"), "values", "is a picklist without values: add `values: [...]`.", bool),
     (("formula",), "formula", "is a formula without an expression: add `formula: ...`.", bool),
     (("formula",), "returns", f"is a formula: add `returns:`, one of {', '.join(FORMULA_TYPES)}.",
      lambda value: value in FORMULA_TYPES),
-    (("auto_number",), "format", "is an auto-number: add `format:` with one run of zeros in braces, as 'A-{0000}'.",
+    (("auto_number",), "format",
+     "is an auto-number: add `format:` with one run of zeros in braces, as 'A-{0000}'.",
      lambda value: isinstance(value, str) and bool(_FORMAT.fullmatch(value))),
 )  # fmt: skip
 

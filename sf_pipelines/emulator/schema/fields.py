@@ -1,7 +1,7 @@
 """One field's raw keys to a FieldSchema.
 
-Belongs here: the defaults that follow from a type. Not here: checks of keys (field_keys.py), objects and files
-(loader.py). Imports the modules named and model.py.
+Belongs here: the defaults that follow from a type. Not here: checks of keys (field_keys.py), objects and
+files (loader.py). Imports the modules named and model.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads the org's schema from YAML: the shipped standard objects plus a user's file.
 
-A file maps object names to their keys; `example.yaml` beside this module shows every one of them with comments.
-An object that exists gains the fields and rules; a name that ends in `__c` may be new, and gets Id, Name,
-OwnerId and the audit fields by itself.
+A file maps object names to their keys; `example.yaml` beside this module shows all of them with comments. An
+object that exists gains the fields and rules; a name that ends in `__c` may be new, and gets Id, Name, OwnerId
+and the audit fields by itself.
 
 Keys of an object: `label`, `label_plural`, `key_prefix` and `name` (of a new object only; `name` is the label
 of its Name field, or `{label, format}` for an auto-number), `fields`, `triggers`, `validation_rules`,
@@ -13,13 +13,14 @@ time, email, phone, url, long_text, picklist, multipicklist, lookup, master_deta
 names of describe, such as string or reference, serve as well), `label`, `help`, `length` (characters),
 `precision` and `scale` (all digits, and those after the point), `digits` (of an int), `required`, `unique`,
 `external_id`, `case_sensitive`, `id_lookup`, `default`, `values` and `restricted` (picklists), `to`,
-`relationship`, `children`, `on_delete` (references: clear, restrict or cascade), `reparentable` (master_detail),
-`format` (auto_number), `formula` and `returns`, `read_only`, `create_only`.
+`relationship`, `children`, `on_delete` (references: clear, restrict or cascade), `reparentable`
+(master_detail), `format` (auto_number), `formula` and `returns`, `read_only`, `create_only`.
 
-Keys of a validation rule: `name`, `active`, `error_condition` (an SQL expression, expressions.py; true refuses
-the record), `message`, `field` (where the message stands), `events` (create, update). A trigger has the same
-but `field`, may also be asked at a delete, and refuses always when it has no condition. Keys of a duplicate
-rule: `name`, `active`, `fields` (all must match, case and spaces aside), `action` (block or allow), `message`.
+Keys of a validation rule: `name`, `active`, `error_condition` (an SQL expression, expressions.py; true
+refuses the record), `message`, `field` (where the message stands), `events` (create, update). A trigger has
+the same but `field`, may also be asked at a delete, and refuses always when it has no condition. Keys of a
+duplicate rule: `name`, `active`, `fields` (all must match, case and spaces aside), `action` (block or allow),
+`message`.
 
 Belongs here: merging, and the fields that every object has. Not here: YAML itself (yaml_lines.py), one
 field's keys (field_keys.py), rules (rule_keys.py), checks of the whole (checks.py).
@@ -86,7 +87,7 @@ _AUDIT: dict[str, _Raw] = {
 
 
 def load_schema(extra: Path | None = None) -> OrgSchema:
-    """The standard objects, plus the objects, fields and rules of `extra` (the shipped `custom.yaml` when None).
+    """The standard objects, plus the objects, fields and rules of `extra` (None: the shipped `custom.yaml`).
 
     Raises:
         SchemaError: the file isn't YAML of the documented form; the text names file, line and the mend.

@@ -70,7 +70,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         content: object = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SeedError(
-            f"{path} is no seed file that can be read ({error}); name one, or write Account=1000,Contact=5000."
+            f"{path} is no seed file that can be read ({error}); name one, or write "
+            "Account=1000,Contact=5000."
         ) from error
     if not isinstance(content, dict):
         raise SeedError(f"{path} must hold `objects:` with a count for each object, and perhaps `seed:`.")

@@ -27,7 +27,7 @@ class Draw:
 
     def __init__(self, seed: int, name: str, now: datetime, first_number: int) -> None:
         """`first_number` counts on from the records that the org has, so that keys stay unique."""
-        self.random = random.Random(f"{seed}/{name}")  # noqa: S311  made-up data, not secrets
+        self.random = random.Random(f"{seed}/{name}")
         self._faker_seed = f"{seed}/{name}"
         self.now = now
         self.first_number = first_number
@@ -69,7 +69,7 @@ class Draw:
         return self.pick(pool, count)
 
     def moments(self, count: int) -> list[str]:
-        """dateTimes of the last year."""
+        """DateTimes of the last year."""
         pool = [
             (self.now - timedelta(seconds=self.random.randrange(31_536_000))).astimezone(UTC)
             for _ in range(_POOL)

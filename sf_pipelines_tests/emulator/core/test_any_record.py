@@ -22,8 +22,9 @@ from sf_pipelines.emulator.schema.model import FieldSchema
 
 EXAMPLE = Path(loader.__file__).with_name("example.yaml")
 TEXT_AS_IT_IS = frozenset({"string", "textarea", "email", "url", "phone"})
-OBJECTS = sorted({"Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Campaign", "CampaignMember",
-                  "OpportunityLineItem", "PricebookEntry", "Product2", "Invoice__c", "Invoice_Line__c"})  # fmt: skip
+OBJECTS = sorted({"Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Campaign",
+                  "CampaignMember", "OpportunityLineItem", "PricebookEntry", "Product2", "Invoice__c",
+                  "Invoice_Line__c"})  # fmt: skip
 SCHEMA = load_schema(EXAMPLE)
 PLAIN: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
@@ -68,7 +69,7 @@ def _records(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 def _expected(field: FieldSchema, value: Any) -> Any:
-    """What a stored value reads back as: trimmed text, no blank text, numbers rounded half up to the scale."""
+    """What a stored value reads back as: trimmed text, no blank text, numbers rounded half up to scale."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if field.type in TEXT_AS_IT_IS:

@@ -128,8 +128,8 @@ def test_cases_hold_the_delete_of_their_account_and_contact_back(org: Org) -> No
     error = refusal(org.delete("Contact", [contact]))
     assert error.code == "DELETE_FAILED"
     assert error.message == (
-        "Your attempt to delete Josh Davis could not be completed because it is associated with the following "
-        "cases.: 00000001\n"
+        "Your attempt to delete Josh Davis could not be completed because it is associated with the "
+        "following cases.: 00000001\n"
     )
     assert refusal(org.delete("Account", [account])).code == "DELETE_FAILED"
     org.delete("Case", [case])
