@@ -1,8 +1,8 @@
 """Reads the org's schema from YAML: the shipped standard objects plus a user's file.
 
 A file maps object names to their keys; `example.yaml` beside this module shows all of them with comments. An
-object that exists gains the fields and rules; a name that ends in `__c` may be new, and gets Id, Name, OwnerId
-and the audit fields by itself.
+object that exists gains the fields and rules; a name that ends in `__c` may be new, and gets Id, Name,
+OwnerId and the audit fields by itself.
 
 Keys of an object: `label`, `label_plural`, `key_prefix` and `name` (of a new object only; `name` is the label
 of its Name field, or `{label, format}` for an auto-number), `fields`, `triggers`, `validation_rules`,
@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -93,20 +94,27 @@ def load_schema(extra: Path | None = None) -> OrgSchema:
         SchemaError: the file isn't YAML of the documented form; the text names file, line and the mend.
         OSError: the file can't be read.
     """
-    package = resources.files(__package__ or "sf_pipelines.emulator.schema")
-    objects: dict[str, ObjectSchema] = {}
-    for name in _STANDARD:
-        text = package.joinpath("standard", f"{name}.yaml").read_text("utf-8")
-        for item in _standard_objects(parse_yaml(text, f"{name}.yaml")):
-            objects[item.name] = item
+    objects = {item.name: item for item in _standard()}
     if extra is None:
-        document = parse_yaml(package.joinpath("custom.yaml").read_text("utf-8"), "custom.yaml")
+        document = parse_yaml(_shipped("custom.yaml"), "custom.yaml")
     else:
         document = parse_yaml(extra.read_text("utf-8"), str(extra))
     _merge(objects, document)
     schema = OrgSchema(objects=objects)
     check_schema(schema, document)
     return schema
+
+
+def _shipped(*path: str) -> str:
+    package = resources.files(__package__ or "sf_pipelines.emulator.schema")
+    return package.joinpath(*path).read_text("utf-8")
+
+
+@cache
+def _standard() -> tuple[ObjectSchema, ...]:
+    """The shipped objects, read once: most of a new org's cost."""
+    documents = [parse_yaml(_shipped("standard", f"{name}.yaml"), f"{name}.yaml") for name in _STANDARD]
+    return tuple(item for document in documents for item in _standard_objects(document))
 
 
 def _standard_objects(document: Document) -> Iterable[ObjectSchema]:

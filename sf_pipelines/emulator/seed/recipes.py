@@ -41,8 +41,8 @@ def _picked(item: ObjectSchema, draw: Draw, count: int, *names: str) -> Columns:
 
 
 def _person(draw: Draw, count: int) -> Columns:
-    first = draw.words(lambda faker: faker.first_name(), count)
-    last = draw.words(lambda faker: faker.last_name(), count)
+    first = draw.words("first_name", count)
+    last = draw.words("last_name", count)
     numbers = draw.numbers(count)
     return {
         "FirstName": first,
@@ -51,23 +51,22 @@ def _person(draw: Draw, count: int) -> Columns:
             f"{a}.{b}{number}@mail.example".lower().replace(" ", "").replace("'", "")
             for a, b, number in zip(first, last, numbers, strict=True)
         ],
-        "Title": draw.words(lambda faker: faker.job()[:128], count),
+        "Title": [job[:128] for job in draw.words("job", count)],
     }
 
 
 def _place(draw: Draw, count: int, prefix: str) -> Columns:
-    places = [
-        (faker.street_address(), faker.city()[:40], faker.state_abbr(), faker.postcode())
-        for faker in [draw.faker] * min(200, count)
-    ]
-    chosen = draw.pick(places, count) if places else []
-    keys = ("Street", "City", "State", "PostalCode")
-    columns: Columns = {prefix + key: [place[at] for place in chosen] for at, key in enumerate(keys)}
-    return {**columns, prefix + "Country": ["United States"] * count}
+    return {
+        prefix + "Street": draw.words("street_address", count),
+        prefix + "City": [city[:40] for city in draw.words("city", count)],
+        prefix + "State": draw.words("state_abbr", count),
+        prefix + "PostalCode": draw.words("postcode", count),
+        prefix + "Country": ["United States"] * count,
+    }
 
 
 def _account(item: ObjectSchema, draw: Draw, count: int) -> Columns:
-    names = draw.words(lambda faker: faker.company(), count)
+    names = draw.words("company", count)
     numbers = draw.numbers(count)
     return {
         "Name": [f"{name} {number}" for name, number in zip(names, numbers, strict=True)],
@@ -84,13 +83,13 @@ def _contact(item: ObjectSchema, draw: Draw, count: int) -> Columns:
 
 
 def _lead(item: ObjectSchema, draw: Draw, count: int) -> Columns:
-    company = draw.words(lambda faker: faker.company(), count)
+    company = draw.words("company", count)
     picked = _picked(item, draw, count, "Phone", "LeadSource", "Industry", "Rating")
     return {**_person(draw, count), "Company": company, **picked, **_place(draw, count, "")}
 
 
 def _opportunity(item: ObjectSchema, draw: Draw, count: int) -> Columns:
-    goods = draw.words(lambda faker: faker.bs().title(), count)
+    goods = draw.words("bs", count)
     return {
         "Name": [f"{name} {number}"[:120] for name, number in zip(goods, draw.numbers(count), strict=True)],
         "Amount": [number * 100 for number in draw.skewed(range(10, 20_000), count)],
@@ -100,7 +99,7 @@ def _opportunity(item: ObjectSchema, draw: Draw, count: int) -> Columns:
 
 
 def _product(item: ObjectSchema, draw: Draw, count: int) -> Columns:
-    names, numbers = draw.words(lambda faker: faker.catch_phrase(), count), draw.numbers(count)
+    names, numbers = draw.words("catch_phrase", count), draw.numbers(count)
     return {
         "Name": [f"{name} {number}" for name, number in zip(names, numbers, strict=True)],
         "ProductCode": [f"P-{number:06d}" for number in numbers],
@@ -117,7 +116,7 @@ def _line_item(item: ObjectSchema, draw: Draw, count: int) -> Columns:
 
 
 def _case(item: ObjectSchema, draw: Draw, count: int) -> Columns:
-    subject = draw.words(lambda faker: faker.sentence(6), count)
+    subject = draw.words("sentence", count)
     return {
         "Subject": subject,
         **_picked(item, draw, count, "Status", "Origin", "Priority", "Type", "Reason"),
@@ -132,9 +131,9 @@ def _task(item: ObjectSchema, draw: Draw, count: int) -> Columns:
 
 
 def _campaign(item: ObjectSchema, draw: Draw, count: int) -> Columns:
-    names = draw.words(lambda faker: faker.catch_phrase()[:60], count)
+    names = draw.words("catch_phrase", count)
     return {
-        "Name": [f"{name} {number}" for name, number in zip(names, draw.numbers(count), strict=True)],
+        "Name": [f"{name[:60]} {number}" for name, number in zip(names, draw.numbers(count), strict=True)],
         "StartDate": draw.days(count, -180, 0),
         "EndDate": draw.days(count, 1, 180),
         **_picked(item, draw, count, "Type", "Status", "IsActive"),

@@ -30,6 +30,7 @@ class Draw:
         self.random = random.Random(f"{seed}/{name}")
         self._faker_seed = f"{seed}/{name}"
         self.now = now
+        self._pools: dict[str, list[str]] = {}
         self.first_number = first_number
 
     @cached_property
@@ -43,10 +44,12 @@ class Draw:
         """`count` members of `pool`, each as likely."""
         return self.random.choices(pool, k=count)
 
-    def words(self, make: Callable[[Faker], str], count: int) -> list[str]:
-        """`count` texts by Faker, drawn from a pool."""
-        pool = [make(self.faker) for _ in range(min(_POOL, count))]
-        return self.pick(pool, count) if pool else []
+    def words(self, provider: str, count: int) -> list[str]:
+        """`count` texts of a provider of Faker (`city`, `company`), drawn from a pool."""
+        if provider not in self._pools:
+            make = getattr(self.faker, provider)
+            self._pools[provider] = [str(make()) for _ in range(_POOL)]
+        return self.pick(self._pools[provider], count)
 
     def skewed(self, pool: Sequence[Any], count: int) -> list[Any]:
         """`count` members of `pool`, those at its beginning much more likely."""
@@ -97,11 +100,11 @@ def _keys(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
 
 
 def _text(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
-    return [value[: field.length] for value in draw.words(lambda faker: faker.sentence(4), count)]
+    return [value[: field.length] for value in draw.words("sentence", count)]
 
 
 def _email(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
-    return draw.words(lambda faker: faker.safe_email(), count)
+    return draw.words("safe_email", count)
 
 
 def _phone(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
@@ -109,7 +112,7 @@ def _phone(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
 
 
 def _url(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
-    return draw.words(lambda faker: f"https://{faker.domain_word()}.example", count)
+    return [f"https://{word}.example" for word in draw.words("domain_word", count)]
 
 
 def _boolean(field: FieldSchema, draw: Draw, count: int) -> list[Any]:
