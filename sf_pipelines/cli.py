@@ -91,6 +91,10 @@ def emulator(
     rotate_refresh_tokens: Annotated[
         bool, typer.Option(help="Answer each refresh with a new refresh token and end the old one.")
     ] = False,
+    seed: Annotated[
+        str | None,
+        typer.Option(help="Records to begin with: 'Account=1000,Contact=5000', or a YAML file of counts."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
@@ -104,6 +108,7 @@ def emulator(
         org=org,
         jwt_certificate=jwt_certificate,
         rotates_refresh_tokens=rotate_refresh_tokens,
+        seed=seed,
     )
 
 

@@ -1,6 +1,7 @@
 """The control plane `/emulator/`: what a test does to the org that no client of Salesforce can.
 
-Belongs here: info, reset, clock, limits. Not here: anything that Salesforce has. Imports surface, Starlette.
+Belongs here: info, reset, clock, limits, seed, undelete. Not here: anything that Salesforce has. Imports
+surface, seed, Starlette.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from sf_pipelines.emulator.http.body_stream import BodyStream
 from sf_pipelines.emulator.http.envelope import not_found
 from sf_pipelines.emulator.http.messages import json_error, parse_json
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.seed.plan import SeedError, SeedPlan
+from sf_pipelines.emulator.seed.run import seed_org
 
 _LOOPBACK = ("127.0.0.1", "::1", "testclient")
 Body = Mapping[str, Any]
@@ -98,14 +102,46 @@ def _put_limits(surface: Surface, body: Body) -> dict[str, Any]:
     return surface.limits.snapshot()
 
 
+def _seed(surface: Surface, body: Body) -> dict[str, Any]:
+    """`{"seed": 7, "objects": {"Account": 1000, "Contact": 5000}}`: what was made of each object."""
+    try:
+        plan = SeedPlan.of(surface.org.schema, body)
+    except SeedError as error:
+        raise json_error(str(error)) from error
+    return {"seed": plan.seed, "created": seed_org(surface.org, plan)}
+
+
+def _undelete(surface: Surface, body: Body) -> list[dict[str, Any]]:
+    """`{"ids": ["001..."]}`: brings records back from the recycle bin, which REST itself can't."""
+    ids = body.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids):
+        raise json_error('Send {"ids": ["001..."]}')
+    results = [_undelete_one(surface, id_) for id_ in ids]
+    return [
+        {"id": result.id, "success": result.success, "errors": [one.as_row_error() for one in result.errors]}
+        for result in results
+    ]
+
+
+def _undelete_one(surface: Surface, id_: str) -> RowResult:
+    item = surface.org.schema.by_prefix(id_[:3])
+    if item is None:
+        return RowResult(
+            id=None, success=False, errors=(SalesforceError("MALFORMED_ID", f"malformed id {id_}"),)
+        )
+    return surface.org.undelete(item.name, [id_])[0]
+
+
 def _is_count(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
 
 
-_Action = Callable[[Surface, Body], dict[str, Any]]
+_Action = Callable[[Surface, Body], Any]
 _RESOURCES: Mapping[str, Mapping[str, _Action]] = {
     "info": {"GET": _info},
     "reset": {"POST": reset_org},
     "clock": {"GET": _read_clock, "POST": _move_clock},
+    "seed": {"POST": _seed},
+    "undelete": {"POST": _undelete},
     "limits": {"GET": _read_limits, "POST": _put_limits},
 }

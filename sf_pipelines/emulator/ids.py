@@ -79,12 +79,17 @@ class IdFactory:
 
     def take(self, key_prefix: str, count: int) -> list[str]:
         """`count` new 18-character ids of `key_prefix`, ascending."""
-        with self._lock:
-            first = self._counters.get(key_prefix, 0) + 1
-            self._counters[key_prefix] = first + count - 1
+        first = self.numbers(key_prefix, count).start
         head = key_prefix + _INSTANCE
         bodies = [head + _base62(number) for number in range(first, first + count)]
         return [body + _checksum(body) for body in bodies]
+
+    def numbers(self, counter: str, count: int) -> range:
+        """The next `count` numbers of any counter: a key prefix, or an auto-number field."""
+        with self._lock:
+            first = self._counters.get(counter, 0) + 1
+            self._counters[counter] = first + count - 1
+        return range(first, first + count)
 
     def reset(self) -> None:
         """Start every key prefix anew."""

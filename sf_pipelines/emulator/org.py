@@ -17,13 +17,13 @@ from sf_pipelines.emulator.dml.upsert import key_field
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
 from sf_pipelines.emulator.ids import IdFactory, to_18
-from sf_pipelines.emulator.results import Column, QueryResult, RowResult
+from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResult
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
 from sf_pipelines.emulator.store import Store, Transaction, fold
 
-__all__ = ["INTEGRATION_USERNAME", "Column", "Org", "QueryResult", "RowResult"]
+__all__ = ["INTEGRATION_USERNAME", "Column", "DuplicateHeader", "Org", "QueryResult", "RowResult"]
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -44,19 +44,39 @@ class Org:
         self.org_id, self.user_id = self._identity()
 
     def create(
-        self, sobject: str, records: Records, *, all_or_none: bool = False, user_id: str | None = None
+        self,
+        sobject: str,
+        records: Records,
+        *,
+        all_or_none: bool = False,
+        user_id: str | None = None,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Insert `records` (REST JSON shaped; a value may be ABSENT), one result for each in order."""
         return self._dml.create(
-            self.schema.object(sobject), records, user_id or self.user_id, all_or_none=all_or_none
+            self.schema.object(sobject),
+            records,
+            user_id or self.user_id,
+            all_or_none=all_or_none,
+            duplicates=duplicates,
         )
 
     def update(
-        self, sobject: str, records: Records, *, all_or_none: bool = False, user_id: str | None = None
+        self,
+        sobject: str,
+        records: Records,
+        *,
+        all_or_none: bool = False,
+        user_id: str | None = None,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Update `records`, each with an `Id` (any case of the key)."""
         return self._dml.update(
-            self.schema.object(sobject), records, user_id or self.user_id, all_or_none=all_or_none
+            self.schema.object(sobject),
+            records,
+            user_id or self.user_id,
+            all_or_none=all_or_none,
+            duplicates=duplicates,
         )
 
     def upsert(
@@ -68,6 +88,7 @@ class Org:
         all_or_none: bool = False,
         update_only: bool = False,
         user_id: str | None = None,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Create or update `records` by `external_id_field` (or Id).
 
@@ -81,6 +102,7 @@ class Org:
             user_id or self.user_id,
             all_or_none=all_or_none,
             update_only=update_only,
+            duplicates=duplicates,
         )
 
     def delete(
@@ -95,6 +117,13 @@ class Org:
         """Delete the rows of `ids` to the recycle bin, or for good when `hard`."""
         item = self.schema.object(sobject)
         return self._dml.delete(item, ids, user_id or self.user_id, all_or_none=all_or_none, hard=hard)
+
+    def undelete(
+        self, sobject: str, ids: Sequence[str], *, all_or_none: bool = False, user_id: str | None = None
+    ) -> list[RowResult]:
+        """Bring the rows of `ids` back from the recycle bin, with what their delete took along."""
+        item = self.schema.object(sobject)
+        return self._dml.undelete(item, ids, user_id or self.user_id, all_or_none=all_or_none)
 
     def retrieve(
         self,

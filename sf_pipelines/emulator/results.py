@@ -1,4 +1,4 @@
-"""What the org answers: the result of one row of DML, and the result of one query.
+"""What passes between the org and its callers: a word about duplicates, a row's result, a query's result.
 
 Belongs here: the values that pass between the core and the HTTP surface. Not here: wire formats (values.py,
 csv_values.py). Imports errors and the schema's nouns.
@@ -22,6 +22,15 @@ class RowResult:
     success: bool
     created: bool = False
     errors: tuple[SalesforceError, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DuplicateHeader:
+    """What a caller says about duplicates, by `Sforce-Duplicate-Rule-Header`."""
+
+    allow_save: bool = False
+    data_url: str = "/services/data/v66.0"
+    """What the URLs of matching records begin with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,8 @@ from sf_pipelines.emulator.listening import EmulatorError, listen, serve
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import OrgSchema
+from sf_pipelines.emulator.seed.plan import SeedError, SeedPlan
+from sf_pipelines.emulator.seed.run import seed_org
 
 __all__ = ["EmulatorError", "EmulatorServer", "run_foreground"]
 
@@ -181,19 +183,24 @@ class EmulatorServer:
         return str(self._org_path), self._org_path.with_name(self._org_path.name + ".jobs")
 
 
-def run_foreground(server: EmulatorServer, *, as_json: bool, stop: Event | None = None) -> None:
+def run_foreground(
+    server: EmulatorServer, *, as_json: bool, seed: str | None = None, stop: Event | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM; once listening, print the credentials, as one JSON line or as a table.
 
     Args:
         server: not started yet.
         as_json: one line of JSON for programs, or a table for people.
+        seed: records to make first, as `SeedPlan.parse` reads them.
         stop: set it to end the server from another thread, instead of a signal.
 
     Raises:
-        EmulatorError: a port is taken, or a file can't be read or written.
+        EmulatorError: a port is taken, a file can't be read or written, or the seed is refused.
     """
     stopping = stop or _stop_on_signals()
     with server:
+        if seed is not None:
+            _seed(server.surface.org, seed)
         _announce(server.credentials, as_json=as_json)
         stopping.wait()
 
@@ -223,6 +230,13 @@ def _load_schema(path: Path | None) -> OrgSchema:
         raise EmulatorError(f"The schema file {path} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise EmulatorError(f"The schema file {path} is wrong: {error}") from error
+
+
+def _seed(org: Org, wish: str) -> None:
+    try:
+        seed_org(org, SeedPlan.parse(org.schema, wish))
+    except SeedError as error:
+        raise EmulatorError(str(error)) from error
 
 
 def _make_certificate(opened: ExitStack) -> LocalCertificate:

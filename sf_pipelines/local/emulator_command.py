@@ -16,11 +16,12 @@ def run_emulator(
     org: Path | None,
     jwt_certificate: Path | None,
     rotates_refresh_tokens: bool,
+    seed: str | None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; the arguments are those of EmulatorServer.
+    """Serve until SIGINT or SIGTERM; the arguments are those of EmulatorServer and `run_foreground`.
 
     Raises:
-        EmulatorError: a port is taken, or a file cannot be used.
+        EmulatorError: a port is taken, a file cannot be used, or the records to seed are refused.
     """
     server = EmulatorServer(
         port,
@@ -30,4 +31,4 @@ def run_emulator(
         jwt_public_key_path=jwt_certificate,
         rotates_refresh_tokens=rotates_refresh_tokens,
     )
-    run_foreground(server, as_json=as_json)
+    run_foreground(server, as_json=as_json, seed=seed)

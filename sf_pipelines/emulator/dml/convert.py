@@ -5,6 +5,7 @@ Belongs here: required fields, conversion column by column, defaults. Not here: 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sf_pipelines.emulator.absent import ABSENT
@@ -12,6 +13,7 @@ from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.cells import cell_parser
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.schema.model import FieldSchema
 
 
@@ -80,6 +82,18 @@ def fill_defaults(batch: Batch, user_id: str) -> None:
             _fill(batch, field, [field.default_by.values.get(value) for value in chosen])
         elif field in batch.columns:
             _fill(batch, field, [None] * batch.size)
+
+
+def fill_auto_numbers(batch: Batch, ids: IdFactory) -> None:
+    """On create: the next number of each auto-number field for the rows that are good so far."""
+    for field in batch.item.auto_numbers:
+        head, zeros, tail = re.split(r"\{(0+)\}", field.auto_number or "")
+        good = batch.good_rows()
+        values: list[Any] = [None] * batch.size
+        counted = ids.numbers(f"{batch.item.name}.{field.name}", len(good))
+        for row, number in zip(good, counted, strict=True):
+            values[row] = f"{head}{number:0{len(zeros)}d}{tail}"
+        batch.columns[field] = values
 
 
 def _values_of(batch: Batch, name: str) -> list[Any]:

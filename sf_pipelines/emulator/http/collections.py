@@ -24,14 +24,14 @@ MAX_RETRIEVED = 2000
 def create_many(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`POST`: every record names its type."""
     body = request.json_object()
-    verb: Verb = partial(surface.org.create, user_id=request.session.user_id)
+    verb: Verb = partial(surface.org.create, user_id=request.session.user_id, duplicates=request.duplicates)
     return _written(surface, body, [_typed(record) for record in _records(body)], verb)
 
 
 def update_many(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`PATCH`: every record names its type and its id."""
     body = request.json_object()
-    verb: Verb = partial(surface.org.update, user_id=request.session.user_id)
+    verb: Verb = partial(surface.org.update, user_id=request.session.user_id, duplicates=request.duplicates)
     return _written(surface, body, [_with_id(record) for record in _records(body)], verb)
 
 
@@ -45,7 +45,14 @@ def upsert_many(surface: Surface, request: ApiRequest) -> ApiResponse:
         surface.org.find_by_external_id(sobject, key, "")
 
     def verb(name: str, rows: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> list[RowResult]:
-        return surface.org.upsert(name, key, rows, all_or_none=all_or_none, user_id=request.session.user_id)
+        return surface.org.upsert(
+            name,
+            key,
+            rows,
+            all_or_none=all_or_none,
+            user_id=request.session.user_id,
+            duplicates=request.duplicates,
+        )
 
     pairs = [(sobject, _without_attributes(record)) for record in _records(body)]
     return _written(surface, body, pairs, verb, with_created=True)

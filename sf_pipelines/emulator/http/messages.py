@@ -18,6 +18,7 @@ import orjson
 
 from sf_pipelines.emulator.auth.sessions import Session
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.results import DuplicateHeader
 
 JSON_TYPE = "application/json"
 CSV_TYPE = "text/csv"
@@ -52,6 +53,13 @@ class ApiRequest:
     def version_number(self) -> float:
         """62.0 for version "62.0"."""
         return float(self.version)
+
+    @property
+    def duplicates(self) -> DuplicateHeader:
+        """What the caller says about duplicates: `Sforce-Duplicate-Rule-Header: allowSave=true; ...`."""
+        given = self.headers.get("sforce-duplicate-rule-header", "")
+        words = {word.strip().lower().replace(" ", "") for word in given.replace(",", ";").split(";")}
+        return DuplicateHeader(allow_save="allowsave=true" in words, data_url=self.data_url)
 
     def with_body(self, body: bytes) -> ApiRequest:
         """The same request, its body read."""

@@ -49,7 +49,8 @@ def insert_record(
 ) -> ApiResponse:
     """Create one record and answer 201 with its Location."""
     name = surface.org.schema.object(sobject).name
-    result = require_success(surface.org.create(name, [record], user_id=request.session.user_id)[0])
+    writer, duplicates = request.session.user_id, request.duplicates
+    result = require_success(surface.org.create(name, [record], user_id=writer, duplicates=duplicates)[0])
     location = {"Location": f"{request.data_url}/sobjects/{name}/{result.id}"}
     return ApiResponse(status=201, json={"id": result.id, "success": True, "errors": []}, headers=location)
 
@@ -67,7 +68,8 @@ def update_record(
     """Change one record that must be there (404 NOT_FOUND or ENTITY_IS_DELETED when it isn't)."""
     surface.org.retrieve(sobject, id_, ["Id"])
     rows = [{**record, "Id": id_}]
-    require_success(surface.org.update(sobject, rows, user_id=request.session.user_id)[0])
+    writer, duplicates = request.session.user_id, request.duplicates
+    require_success(surface.org.update(sobject, rows, user_id=writer, duplicates=duplicates)[0])
 
 
 def delete_record(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> None:
