@@ -38,6 +38,11 @@ class Route:
     """True when it counts against the five of a composite ([D] section 3.4)."""
 
     @property
+    def in_batch(self) -> bool:
+        """True when a subrequest of `/composite/batch` may name it: single resources only ([D] RESTG)."""
+        return self.in_composite and self.parts[:1] != ("composite",)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The segments of the pattern."""
         return tuple(part for part in self.pattern.split("/") if part)
@@ -75,6 +80,7 @@ class Router:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         """Order the routes once."""
+        self.routes = tuple(routes)
         self._by_length: dict[int, list[tuple[tuple[str, ...], Route]]] = {}
         for route in sorted(routes, key=lambda one: [part.startswith("{") for part in one.parts]):
             self._by_length.setdefault(len(route.parts), []).append((route.parts, route))
