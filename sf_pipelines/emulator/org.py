@@ -18,6 +18,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
 from sf_pipelines.emulator.ids import IdFactory, to_18
 from sf_pipelines.emulator.results import Column, QueryResult, RowResult
+from sf_pipelines.emulator.row_version import RowVersion, read_version
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
@@ -114,6 +115,15 @@ class Org:
         item = self.schema.object(sobject)
         names = [field.name for field in item.fields] if fields is None else fields
         return read_row(self._store, item, self._row_id(item, id_), names, data_url)
+
+    def version(self, sobject: str, id_: str) -> RowVersion:
+        """What conditional requests compare of one live row.
+
+        Raises:
+            SalesforceError: 404 NOT_FOUND, 404 ENTITY_IS_DELETED.
+        """
+        item = self.schema.object(sobject)
+        return read_version(self._store, item, self._row_id(item, id_))
 
     def find_by_external_id(self, sobject: str, field: str, value: str) -> list[str]:
         """Ids of the live rows whose key field equals `value` (URL text), in order of creation.

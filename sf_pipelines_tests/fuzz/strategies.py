@@ -47,6 +47,18 @@ _HEADER_TEXT = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12
 )
 _TEXT = st.text(max_size=6)
+_ODD_JSON = [
+    b'{"Name": "\\ud800"}',
+    b'{"Name": "a", "NumberOfEmployees": 1e400}',
+    b'{"Name": "a", "AnnualRevenue": 123456789012345678901234567890}',
+    b'{"Name": "a", "Name": "b", "name": "c"}',
+    b'{"Name": "\\u0000", "Description": "\xff"}',
+    b"[" * 5_000,
+    b'{"a":' * 900 + b"1" + b"}" * 900,
+    b'\xef\xbb\xbf{"Name": "a"}',
+    b"NaN",
+    b"null",
+]
 _KEYS = usually(st.sampled_from(["External_Id__c", "external_id__c", "Id"]), FIELDS, times=4)
 
 
@@ -188,7 +200,8 @@ def _contents(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[bytes, 
         ["application/json", "text/csv", "multipart/form-data; boundary=x", "a/b; charset=x"]
     )
     garbage = st.tuples(st.binary(max_size=60), (kinds | _HEADER_TEXT).map(_typed))
-    others = st.one_of(packed, deflated, cut, csv, form, garbage, st.just((b"", {})))
+    odd = st.sampled_from(_ODD_JSON).map(lambda body: (body, _typed("application/json")))
+    others = st.one_of(packed, deflated, cut, csv, form, garbage, odd, st.just((b"", {})))
     return usually(as_json, others, times=4)
 
 

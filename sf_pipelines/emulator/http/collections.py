@@ -16,6 +16,7 @@ from sf_pipelines.emulator.http.json_values import read_flag, read_names, read_o
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
 from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.ids import is_well_formed, to_18
 from sf_pipelines.emulator.results import RowResult
 
 MAX_RECORDS = 200
@@ -144,8 +145,8 @@ def _with_id(record: dict[str, Any]) -> TypedRecord:
 
 
 def _type_of(surface: Surface, id_: str) -> str | RowResult:
-    sobject = surface.org.schema.by_prefix(id_[:3])
-    if sobject is None or len(id_) not in (15, 18):
+    sobject = surface.org.schema.by_prefix(to_18(id_)[:3]) if is_well_formed(id_) else None
+    if sobject is None:
         return _refused("MALFORMED_ID", f"malformed id {id_}")
     return sobject.name
 

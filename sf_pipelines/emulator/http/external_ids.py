@@ -16,14 +16,13 @@ from sf_pipelines.emulator.http.rows import (
     create_row,
     delete_record,
     insert_record,
-    malformed_id,
     read_record,
     record_of,
     refuse_key_in_body,
+    row_id,
     update_record,
 )
 from sf_pipelines.emulator.http.surface import Surface
-from sf_pipelines.emulator.ids import is_well_formed, to_18
 from sf_pipelines.emulator.schema.model import ObjectSchema
 
 # [D] RESTG: an upsert that updates has a body since this version.
@@ -89,11 +88,7 @@ def _ids(surface: Surface, request: ApiRequest, sobject: ObjectSchema) -> list[s
     field, value = request.params["field"], request.params["value"]
     if field.lower() != "id":
         return surface.org.find_by_external_id(sobject.name, field, value)
-    if not is_well_formed(value):
-        raise malformed_id(value)
-    if surface.org.schema.by_prefix(value[:3]) is not sobject:
-        raise not_found()
-    return [to_18(value)]
+    return [row_id(sobject, value)]
 
 
 def _choices(request: ApiRequest, sobject: ObjectSchema, ids: list[str]) -> ApiResponse | None:

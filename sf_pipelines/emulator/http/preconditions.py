@@ -9,14 +9,11 @@ router and surface types.
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
@@ -57,10 +54,9 @@ def is_conditional(headers: Mapping[str, str]) -> bool:
     return any(name in headers for name in _CONDITIONS)
 
 
-def entity_tag(record: Mapping[str, Any]) -> str:
+def entity_tag(digest: bytes) -> str:
     """A hash of a record's content, in the form of Salesforce's own tags."""
-    content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
-    return base64.b64encode(hashlib.sha256(content).digest()).decode() + "--gzip"
+    return base64.b64encode(digest).decode() + "--gzip"
 
 
 def check_read(headers: Mapping[str, str], version: Version) -> ApiResponse | None:

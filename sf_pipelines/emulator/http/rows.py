@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
@@ -26,6 +25,7 @@ from sf_pipelines.emulator.http.preconditions import (
 from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.ids import is_well_formed, to_18
+from sf_pipelines.emulator.schema.model import ObjectSchema
 
 
 def create_row(surface: Surface, request: ApiRequest) -> ApiResponse:
@@ -116,6 +116,20 @@ def recent_items(surface: Surface, request: ApiRequest, sobject: str) -> list[di
     return records
 
 
+def row_id(sobject: ObjectSchema, id_: str) -> str:
+    """The 18-character form of an id in a URL; the checksum mends the case of the key prefix too.
+
+    Raises:
+        SalesforceError: 400 MALFORMED_ID, or 404 NOT_FOUND for an id of another object.
+    """
+    if not is_well_formed(id_):
+        raise _malformed(id_)
+    full = to_18(id_)
+    if not full.startswith(sobject.key_prefix):
+        raise not_found()
+    return full
+
+
 def record_of(request: ApiRequest) -> dict[str, Any]:
     """The body without `attributes`, which names the type once more."""
     return {name: value for name, value in request.json_object().items() if name != "attributes"}
@@ -132,16 +146,11 @@ def refuse_key_in_body(record: Mapping[str, Any], *names: str) -> None:
 
 def _version(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> Version | None:
     """The row as conditions see it; None when neither the request nor the answer needs it."""
-    if sobject == TAGGED_OBJECT:
-        record = surface.org.retrieve(sobject, id_)
-        return Version(modified_at=_modified_at(record), tag=entity_tag(record))
-    if not is_conditional(request.headers):
+    is_tagged = sobject == TAGGED_OBJECT
+    if not is_tagged and not is_conditional(request.headers):
         return None
-    return Version(modified_at=_modified_at(surface.org.retrieve(sobject, id_, ["LastModifiedDate"])))
-
-
-def _modified_at(record: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(record["LastModifiedDate"])
+    row = surface.org.version(sobject, id_)
+    return Version(modified_at=row.modified_at, tag=entity_tag(row.digest) if is_tagged else None)
 
 
 def _tag_headers(version: Version | None) -> Mapping[str, str]:
@@ -158,17 +167,14 @@ def _address(surface: Surface, request: ApiRequest) -> tuple[str, str]:
     id_ = request.params["id"]
     if not is_well_formed(id_):
         if len(id_) in (15, 18) and id_.startswith(sobject.key_prefix):
-            raise malformed_id(id_)
+            raise _malformed(id_)
         # [R] a word where an id belongs is read as the name of an external id field.
         message = f"Provided external ID field does not exist or is not accessible: {id_}"
         raise SalesforceError("NOT_FOUND", message, status=404)
-    if surface.org.schema.by_prefix(id_[:3]) is not sobject:
-        raise not_found()
-    return sobject.name, to_18(id_)
+    return sobject.name, row_id(sobject, id_)
 
 
-def malformed_id(id_: str) -> SalesforceError:
-    """400 MALFORMED_ID: an id of the right length whose characters or checksum are wrong."""
+def _malformed(id_: str) -> SalesforceError:
     return SalesforceError("MALFORMED_ID", f"malformed id {id_}")
 
 

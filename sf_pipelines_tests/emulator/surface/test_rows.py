@@ -245,3 +245,13 @@ def test_the_auto_assign_header_is_accepted(caller: Caller) -> None:
     response = caller.post("/sobjects/Account", {"Name": "a"}, headers={"Sforce-Auto-Assign": "FALSE"})
 
     assert response.status_code == 201
+
+
+def test_the_checksum_mends_the_case_of_an_id_and_of_its_key_prefix(caller: Caller) -> None:
+    id_ = caller.create("Lead", LastName="Ann", Company="Acme")
+    shouted = id_.upper() if id_.upper() != id_ else id_.lower()
+    lead = "/sobjects/Lead"
+
+    assert caller.get(f"{lead}/{id_.lower()}?fields=Id").json()["Id"] == id_
+    assert caller.patch(f"{lead}/Id/{shouted}", {"LastName": "Bob"}).json()["id"] == id_
+    assert caller.delete("/composite/sobjects", params={"ids": id_.lower()}).json()[0]["id"] == id_
