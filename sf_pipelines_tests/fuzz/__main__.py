@@ -64,11 +64,9 @@ def main() -> None:
     tally = _Tally()
     with fuzzed_org() as org:
         _run(org, tally, options.requests, options.seed)
-    sys.stdout.write(f"answers by status: {dict(sorted(tally.statuses.items()))}\n")
-    sys.stdout.write(
-        f"requests {tally.requests}, unasked 500s {tally.server_errors}, "
-        f"answers in a wrong shape {tally.bad_shapes}\n"
-    )
+    statuses = dict(sorted(tally.statuses.items()))
+    sys.stdout.write(f"answers by status {statuses}, in a wrong shape {tally.bad_shapes}\n")
+    sys.stdout.write(f"requests {tally.requests}, unasked 500s {tally.server_errors}\n")
     sys.exit(1 if tally.server_errors or tally.bad_shapes else 0)
 
 

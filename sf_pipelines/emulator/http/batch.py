@@ -16,7 +16,7 @@ from sf_pipelines.emulator.http.answer import answer
 from sf_pipelines.emulator.http.envelope import calls_spent, error_response, not_found
 from sf_pipelines.emulator.http.json_values import read_flag, read_objects
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, json_error
-from sf_pipelines.emulator.http.router import Route
+from sf_pipelines.emulator.http.router import Match, Route
 from sf_pipelines.emulator.http.subrequests import MAX_SUBREQUESTS, inner_request
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.limits import DAILY_API_REQUESTS
@@ -73,13 +73,15 @@ def _run(surface: Surface, request: ApiRequest, subrequest: _Subrequest) -> ApiR
             headers={},
             body=subrequest.rich_input,
         )
-        match = surface.router.match(inner)
-        if not match.route.in_batch:
-            message = f"The resource {match.route.pattern} can't be used in a batch request"
-            raise SalesforceError("INVALID_INPUT", message)
-        return match.handler()(surface, match.request)
+        return surface.router.dispatch(surface, inner, check=_in_batch)
 
     return answer(call)
+
+
+def _in_batch(match: Match) -> None:
+    if not match.route.in_batch:
+        message = f"The resource {match.route.pattern} can't be used in a batch request"
+        raise SalesforceError("INVALID_INPUT", message)
 
 
 def _read(body: Mapping[str, Any]) -> Sequence[_Subrequest]:

@@ -6,7 +6,7 @@ references. Imports answer, envelope, messages, references, router, subrequests,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
@@ -14,15 +14,12 @@ from sf_pipelines.emulator.http.answer import answer
 from sf_pipelines.emulator.http.envelope import error_response
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
 from sf_pipelines.emulator.http.references import fill_url, fill_value, halted
-from sf_pipelines.emulator.http.router import Match, Route
+from sf_pipelines.emulator.http.router import CheckMatch, Match, Route
 from sf_pipelines.emulator.http.subrequests import Subrequest, as_request, read_plan
 from sf_pipelines.emulator.http.surface import Surface
 
 _FIRST_FAILED_STATUS = 300
 _FAMILY = ("tree", "batch", "sobjects", "graph")
-
-CheckMatch = Callable[[Match], None]
-"""Raises SalesforceError for a resource that a subrequest may not name."""
 
 
 def composite(surface: Surface, request: ApiRequest) -> ApiResponse:
@@ -97,9 +94,7 @@ def _run_one(
 ) -> ApiResponse:
     def call() -> ApiResponse:
         url, body = fill_url(subrequest.url, answers), fill_value(subrequest.body, answers)
-        match = surface.router.match(as_request(request, subrequest, url, body))
-        check(match)
-        return match.handler()(surface, match.request)
+        return surface.router.dispatch(surface, as_request(request, subrequest, url, body), check=check)
 
     return answer(call)
 
