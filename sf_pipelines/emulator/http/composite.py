@@ -18,7 +18,7 @@ from sf_pipelines.emulator.http.router import CheckMatch, Match, Route
 from sf_pipelines.emulator.http.subrequests import Subrequest, as_request, read_plan
 from sf_pipelines.emulator.http.surface import Surface
 
-_FIRST_FAILED_STATUS = 300
+_AMBIGUOUS, _NOT_MODIFIED = 300, 304
 _FAMILY = ("tree", "batch", "sobjects", "graph")
 
 
@@ -65,8 +65,8 @@ def composite_response(
 
 
 def failed(response: ApiResponse) -> bool:
-    """True for an answer that isn't a success."""
-    return response.status >= _FIRST_FAILED_STATUS
+    """True for an answer that isn't a success; 300 is none, because an ambiguous key writes nothing."""
+    return response.status >= _AMBIGUOUS and response.status != _NOT_MODIFIED
 
 
 def _run(

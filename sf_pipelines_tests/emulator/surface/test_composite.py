@@ -186,3 +186,31 @@ def test_a_flag_that_is_no_boolean_is_refused(caller: Caller, name: str) -> None
     body = {name: "yes", "compositeRequest": [sub("GET", "/limits", "r")]}
 
     assert error_of(caller.post("/composite", body))[:2] == (400, "JSON_PARSER_ERROR")
+
+
+def test_a_row_that_the_caller_has_already_is_no_failure(caller: Caller) -> None:
+    path = f"/sobjects/Account/{caller.create('Account', Name='a')}"
+    tag = caller.get(path).headers["ETag"]
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "new", {"Name": "b"}),
+        sub("GET", path, "known", httpHeaders={"If-None-Match": tag}),
+        all_or_none=True,
+    )
+
+    assert [answer["httpStatusCode"] for answer in answers] == [201, 304]
+    assert count(caller) == 2
+
+
+def test_an_ambiguous_key_undoes_an_all_or_none_request(caller: Caller) -> None:
+    for name in ("a", "b"):
+        caller.create("Account", Name=name, Code__c="twin")
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "new", {"Name": "c"}),
+        sub("PATCH", "/sobjects/Account/Code__c/twin", "twin", {"Name": "d"}),
+        all_or_none=True,
+    )
+
+    assert [answer["httpStatusCode"] for answer in answers] == [400, 300]
+    assert count(caller) == 2
