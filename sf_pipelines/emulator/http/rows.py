@@ -67,15 +67,18 @@ def insert_record(
 
 def read_record(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> ApiResponse:
     """One record: the fields of `?fields=`, or all; 304 when the caller has it already."""
-    version = _version(surface, request, sobject, id_)
-    unchanged = None if version is None else check_read(request.headers, version)
-    if unchanged is not None:
-        return unchanged
+    headers: Mapping[str, str] = {}
+    if sobject == TAGGED_OBJECT or is_conditional(request.headers):
+        version = _version(surface, sobject, id_)
+        headers = version.headers()
+        unchanged = check_read(request.headers, version)
+        if unchanged is not None:
+            return unchanged
     names = request.query.get("fields")
     fields = None if names is None else [name.strip() for name in names.split(",") if name.strip()]
     record = surface.org.retrieve(sobject, id_, fields, data_url=request.data_url)
     _touch(surface, request, sobject, id_)
-    return ApiResponse(json=record, headers=_tag_headers(version))
+    return ApiResponse(json=record, headers=headers)
 
 
 def update_record(
@@ -89,13 +92,11 @@ def update_record(
     with surface.org.transaction():
         surface.org.retrieve(sobject, id_, ["Id"])
         if is_conditional(request.headers):
-            version = _version(surface, request, sobject, id_)
-            if version is not None:
-                check_write(request.headers, version)
+            check_write(request.headers, _version(surface, sobject, id_))
         rows = [{**record, "Id": id_}]
         require_success(surface.org.update(sobject, rows, user_id=request.session.user_id)[0])
         _touch(surface, request, sobject, id_)
-        return _tag_headers(_version(surface, request, sobject, id_) if sobject == TAGGED_OBJECT else None)
+        return _version(surface, sobject, id_).headers() if sobject == TAGGED_OBJECT else {}
 
 
 def delete_record(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> None:
@@ -144,17 +145,11 @@ def refuse_key_in_body(record: Mapping[str, Any], *names: str) -> None:
             raise SalesforceError("INVALID_FIELD", message, fields=[name])
 
 
-def _version(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> Version | None:
-    """The row as conditions see it; None when neither the request nor the answer needs it."""
-    is_tagged = sobject == TAGGED_OBJECT
-    if not is_tagged and not is_conditional(request.headers):
-        return None
+def _version(surface: Surface, sobject: str, id_: str) -> Version:
+    """The row as conditions see it."""
     row = surface.org.version(sobject, id_)
-    return Version(modified_at=row.modified_at, tag=entity_tag(row.digest) if is_tagged else None)
-
-
-def _tag_headers(version: Version | None) -> Mapping[str, str]:
-    return {} if version is None else version.headers()
+    tag = entity_tag(row.digest) if sobject == TAGGED_OBJECT else None
+    return Version(modified_at=row.modified_at, tag=tag)
 
 
 def _touch(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> None:
