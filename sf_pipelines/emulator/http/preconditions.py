@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 # [D] RESTG: the only object whose rows have entity tags.
 TAGGED_OBJECT = "Account"
 # [I] codes and texts: the documents name only the statuses.
-_FAILED = SalesforceError(
-    "PRECONDITION_FAILED", "One of the preconditions in the request headers is not met", status=412
-)
+_FAILED = "One of the preconditions in the request headers is not met"
 _BAD_HEADER = "The value of the header {} is not valid: {}"
 _DATE_FORMAT = "%a, %d %b %Y %H:%M:%S GMT"
 _TAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*\s*')
@@ -83,7 +81,7 @@ def check_write(headers: Mapping[str, str], version: Version) -> None:
     conditions = _Conditions(headers, version, is_write=True)
     conditions.require()
     if conditions.tags_match("if-none-match"):
-        raise _FAILED
+        raise _failed()
 
 
 def unless_unmodified(handler: Handler) -> Handler:
@@ -112,7 +110,7 @@ class _Conditions:
         until = self._date("if-unmodified-since")
         is_too_new = until is not None and self._version.modified_at.replace(microsecond=0) > until
         if self.tags_match("if-match") is False or is_too_new:
-            raise _FAILED
+            raise _failed()
 
     def is_known(self) -> bool:
         """True when If-None-Match, or else If-Modified-Since, tells that the caller has this version."""
@@ -146,6 +144,10 @@ class _Conditions:
     def _unreadable(self, name: str, text: str) -> None:
         if self._is_write:
             raise SalesforceError("INVALID_HEADER", _BAD_HEADER.format(name, text))
+
+
+def _failed() -> SalesforceError:
+    return SalesforceError("PRECONDITION_FAILED", _FAILED, status=412)
 
 
 def _without_encoding(tag: str) -> str:

@@ -16,16 +16,14 @@ from sf_pipelines.emulator.json_types import cannot_deserialize
 _SOSL = re.compile(r"\s*FIND\s*\{[^{}]+\}.*", re.IGNORECASE | re.DOTALL)
 _NO_TERM = "No search term found. The search term must be enclosed in braces."
 # [I] an org without a feature answers with this code.
-_NOT_ENABLED = SalesforceError(
-    "FUNCTIONALITY_NOT_ENABLED", "Search is not enabled for this org: use a SOQL query", status=403
-)
+_NOT_ENABLED = "Search is not enabled for this org: use a SOQL query"
 
 
 def search(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`GET /search?q=<SOSL>`: always refused, a malformed search as such."""
     if not _SOSL.fullmatch(request.query.get("q", "")):
         raise SalesforceError("MALFORMED_SEARCH", _NO_TERM)
-    raise _NOT_ENABLED
+    raise _not_enabled()
 
 
 def search_by_parameters(surface: Surface, request: ApiRequest) -> ApiResponse:
@@ -35,7 +33,11 @@ def search_by_parameters(surface: Surface, request: ApiRequest) -> ApiResponse:
         raise json_error(cannot_deserialize("string", term))
     if not term or not term.strip():
         raise SalesforceError("MISSING_ARGUMENT", "The q parameter is required")
-    raise _NOT_ENABLED
+    raise _not_enabled()
+
+
+def _not_enabled() -> SalesforceError:
+    return SalesforceError("FUNCTIONALITY_NOT_ENABLED", _NOT_ENABLED, status=403)
 
 
 ROUTES = (
