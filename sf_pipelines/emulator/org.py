@@ -6,9 +6,9 @@ sessions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.dml.cells import cell_parser
@@ -26,6 +26,7 @@ from sf_pipelines.emulator.store import Store, Transaction, fold
 
 __all__ = ["INTEGRATION_USERNAME", "Column", "Org", "QueryResult", "RowResult"]
 Records = Sequence[Mapping[str, Any]]
+Result = TypeVar("Result")
 
 
 class Org:
@@ -142,6 +143,14 @@ class Org:
         folded = fold(key, stored)
         with self._store.lock:
             return self._store.find_by_key(item, key, [folded]).get(folded, [])
+
+    def transact(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run `work`, whose calls of this thread then happen together; others wait.
+
+        `work` is given the transaction: its `rollback()` undoes them all, and so does an exception.
+        """
+        with self._store.transaction() as transaction:
+            return work(transaction)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the `with` block happen together; others wait.

@@ -17,6 +17,7 @@ from sf_pipelines.emulator.http.references import fill_url, fill_value, halted
 from sf_pipelines.emulator.http.router import CheckMatch, Match, Route
 from sf_pipelines.emulator.http.subrequests import Subrequest, as_request, read_plan
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.store import Transaction
 
 _AMBIGUOUS, _NOT_MODIFIED = 300, 304
 _FAMILY = ("tree", "batch", "sobjects", "graph")
@@ -39,14 +40,17 @@ def run_all_or_none(
     surface: Surface, request: ApiRequest, subrequests: Sequence[Subrequest], *, check: CheckMatch
 ) -> list[ApiResponse]:
     """Run them in one transaction: one culprit keeps its error, all others tell that they were halted."""
-    with surface.org.transaction() as transaction:
+
+    def work(transaction: Transaction) -> list[ApiResponse]:
         responses = _run(surface, request, subrequests, check, stop_at_error=True)
         if not failed(responses[-1]):
             return responses
         transaction.rollback()
-    undone = error_response([halted()])
-    culprit = len(responses) - 1
-    return [responses[at] if at == culprit else undone for at in range(len(subrequests))]
+        undone = error_response([halted()])
+        culprit = len(responses) - 1
+        return [responses[at] if at == culprit else undone for at in range(len(subrequests))]
+
+    return surface.org.transact(work)
 
 
 def run_each(

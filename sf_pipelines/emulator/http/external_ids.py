@@ -53,8 +53,7 @@ def upsert_by_key(surface: Surface, request: ApiRequest) -> ApiResponse:
     sobject = _sobject(surface, request)
     refuse_key_in_body(record, request.params["field"], "Id")
     # One transaction, so that of two callers with one new key the second one updates.
-    with surface.org.transaction():
-        return _upsert(surface, request, sobject, record)
+    return surface.org.transact(lambda _: _upsert(surface, request, sobject, record))
 
 
 def _upsert(

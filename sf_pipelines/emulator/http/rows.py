@@ -26,6 +26,7 @@ from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.ids import is_well_formed, to_18
 from sf_pipelines.emulator.schema.model import ObjectSchema
+from sf_pipelines.emulator.store import Transaction
 
 
 def create_row(surface: Surface, request: ApiRequest) -> ApiResponse:
@@ -89,21 +90,30 @@ def update_record(
     Returns:
         The headers of the answer: the ETag of what the record is now, for an object that has one.
     """
-    with surface.org.transaction():
-        surface.org.retrieve(sobject, id_, ["Id"])
-        if is_conditional(request.headers):
-            check_write(request.headers, _version(surface, sobject, id_))
-        rows = [{**record, "Id": id_}]
-        require_success(surface.org.update(sobject, rows, user_id=request.session.user_id)[0])
-        _touch(surface, request, sobject, id_)
-        return _version(surface, sobject, id_).headers() if sobject == TAGGED_OBJECT else {}
+    if not is_conditional(request.headers):
+        return _update(surface, request, sobject, id_, record)
+
+    def work(_: Transaction) -> Mapping[str, str]:
+        check_write(request.headers, _version(surface, sobject, id_))
+        return _update(surface, request, sobject, id_, record)
+
+    return surface.org.transact(work)
+
+
+def _update(
+    surface: Surface, request: ApiRequest, sobject: str, id_: str, record: Mapping[str, Any]
+) -> Mapping[str, str]:
+    surface.org.retrieve(sobject, id_, ["Id"])
+    rows = [{**record, "Id": id_}]
+    require_success(surface.org.update(sobject, rows, user_id=request.session.user_id)[0])
+    _touch(surface, request, sobject, id_)
+    return _version(surface, sobject, id_).headers() if sobject == TAGGED_OBJECT else {}
 
 
 def delete_record(surface: Surface, request: ApiRequest, sobject: str, id_: str) -> None:
     """Delete one record that must be there."""
-    with surface.org.transaction():
-        surface.org.retrieve(sobject, id_, ["Id"])
-        require_success(surface.org.delete(sobject, [id_], user_id=request.session.user_id)[0])
+    surface.org.retrieve(sobject, id_, ["Id"])
+    require_success(surface.org.delete(sobject, [id_], user_id=request.session.user_id)[0])
 
 
 def recent_items(surface: Surface, request: ApiRequest, sobject: str) -> list[dict[str, Any]]:

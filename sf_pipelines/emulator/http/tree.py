@@ -15,6 +15,7 @@ from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.tree_nodes import DUPLICATE_REFERENCE, TreeNode, duplicates, read_tree
 from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.store import Transaction
 
 
 def create_tree(surface: Surface, request: ApiRequest) -> ApiResponse:
@@ -24,11 +25,16 @@ def create_tree(surface: Surface, request: ApiRequest) -> ApiResponse:
     doubled = duplicates(nodes)
     if doubled:
         return _refused([_failure(node.reference_id, DUPLICATE_REFERENCE) for node in doubled])
-    with surface.org.transaction() as transaction:
+
+    def work(transaction: Transaction) -> list[dict[str, Any]]:
         failures = _create(surface, request, nodes)
         if failures:
             transaction.rollback()
-            return _refused(failures)
+        return failures
+
+    failures = surface.org.transact(work)
+    if failures:
+        return _refused(failures)
     results = [{"referenceId": node.reference_id, "id": node.id} for node in nodes]
     return ApiResponse(status=201, json={"hasErrors": False, "results": results})
 
