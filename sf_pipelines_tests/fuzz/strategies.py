@@ -68,7 +68,7 @@ def requests(routes: Sequence[Route], ids: Sequence[str]) -> st.SearchStrategy[W
     made_up = bodies(ids, _inner_calls(st.one_of(list(by_route.values())), ids))
     any_body = st.one_of(list(made_up.values()))
     below = [
-        _request_to(_below_data(calls), usually(made_up[_body_kind(pattern)], any_body), ids)
+        _request_to(_below_data(calls), usually(made_up.get(_body_kind(pattern), any_body), any_body), ids)
         for pattern, calls in by_route.items()
     ]
     outside = _request_to(st.tuples(_ANY_METHOD, st.sampled_from(_OUTSIDE)), any_body, ids)
