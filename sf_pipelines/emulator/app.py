@@ -28,9 +28,23 @@ from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.control import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.http import collections, composite, describe, external_ids, query, rows
+from sf_pipelines.emulator.http import (
+    batch,
+    collections,
+    composite,
+    describe,
+    external_ids,
+    graph,
+    query,
+    record_count,
+    replication,
+    rows,
+    search,
+    tree,
+)
 from sf_pipelines.emulator.http.cursors import CursorStore
 from sf_pipelines.emulator.http.envelope import error_response, not_found, unexpected_error
+from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.http.shell import base_url, serve_data
 from sf_pipelines.emulator.http.surface import Surface
@@ -46,6 +60,12 @@ _ROUTES = (
     *query.ROUTES,
     *collections.ROUTES,
     *composite.ROUTES,
+    *batch.ROUTES,
+    *tree.ROUTES,
+    *graph.ROUTES,
+    *replication.ROUTES,
+    *record_count.ROUTES,
+    *search.ROUTES,
     *ingest_routes.ROUTES,
     *query_routes.ROUTES,
 )
@@ -85,9 +105,11 @@ def make_surface(
         sessions=sessions,
         oauth=oauth,
         cursors=CursorStore(org.clock, org.ids),
+        recents=RecentItems(),
         jobs=jobs,
         workers=BulkWorkers(org, jobs, book),
         router=Router(_ROUTES),
+        opened_at=org.clock.now(),
     )
 
 

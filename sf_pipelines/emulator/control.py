@@ -54,6 +54,7 @@ def reset_org(surface: Surface, body: Body) -> dict[str, Any]:
     surface.jobs.clear()
     surface.workers.wait_idle()
     surface.cursors.clear()
+    surface.recents.clear()
     surface.org.reset()
     surface.limits.reset()
     return {"reset": True}

@@ -6,9 +6,9 @@ sessions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.dml.cells import cell_parser
@@ -18,6 +18,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
 from sf_pipelines.emulator.ids import IdFactory, to_18
 from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResult
+from sf_pipelines.emulator.row_version import RowVersion, read_version
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
@@ -25,6 +26,7 @@ from sf_pipelines.emulator.store import Store, Transaction, fold
 
 __all__ = ["INTEGRATION_USERNAME", "Column", "DuplicateHeader", "Org", "QueryResult", "RowResult"]
 Records = Sequence[Mapping[str, Any]]
+Result = TypeVar("Result")
 
 
 class Org:
@@ -144,6 +146,15 @@ class Org:
         names = [field.name for field in item.fields] if fields is None else fields
         return read_row(self._store, item, self._row_id(item, id_), names, data_url)
 
+    def version(self, sobject: str, id_: str) -> RowVersion:
+        """What conditional requests compare of one live row.
+
+        Raises:
+            SalesforceError: 404 NOT_FOUND, 404 ENTITY_IS_DELETED.
+        """
+        item = self.schema.object(sobject)
+        return read_version(self._store, item, self._row_id(item, id_))
+
     def find_by_external_id(self, sobject: str, field: str, value: str) -> list[str]:
         """Ids of the live rows whose key field equals `value` (URL text), in order of creation.
 
@@ -161,6 +172,14 @@ class Org:
         folded = fold(key, stored)
         with self._store.lock:
             return self._store.find_by_key(item, key, [folded]).get(folded, [])
+
+    def transact(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run `work`, whose calls of this thread then happen together; others wait.
+
+        `work` is given the transaction: its `rollback()` undoes them all, and so does an exception.
+        """
+        with self._store.transaction() as transaction:
+            return work(transaction)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the `with` block happen together; others wait.

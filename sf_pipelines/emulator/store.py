@@ -30,12 +30,11 @@ _COUNTER = "ids."
 
 
 def fold(field: FieldSchema, value: Any) -> Any:
-    """`value` as the key column holds it: case-folded text unless the field is case-sensitive."""
-    return (
-        value.casefold()
-        if has_key_column(field) and not field.case_sensitive and value is not None
-        else value
-    )
+    """`value` as the key column holds it: case-folded text unless the field is case-sensitive.
+
+    Null, and the ABSENT of a row that failed, stay what they are.
+    """
+    return value.casefold() if value and has_key_column(field) and not field.case_sensitive else value
 
 
 class Transaction:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch, Records, read_records
@@ -45,6 +46,8 @@ class Dml:
         for row in range(batch.size):
             if batch.ids[row]:
                 batch.fail(row, errors.id_in_insert())
+        # refused or empty, whatever was given: it names no row, and rules look rows up by it
+        batch.ids = [ABSENT] * batch.size
 
         def work() -> Batch:
             create_rows(batch, self._store, self._ids, self._stamp(user_id, duplicates))

@@ -9,19 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.json_types import cannot_deserialize
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
 from sf_pipelines.emulator.schema.rules import DuplicateRule, Event, RecordRule
 
 # Section 3.5. Orgs of v51 and v56 were seen to write "duplicateResut".
 DUPLICATE_RESULT = "duplicateResult"
-_TOKENS: dict[type, str] = {
-    bool: "VALUE_TRUE",
-    int: "VALUE_NUMBER_INT",
-    float: "VALUE_NUMBER_FLOAT",
-    str: "VALUE_STRING",
-    dict: "START_OBJECT",
-    list: "START_ARRAY",
-}
 
 
 def no_such_column(name: str, item: ObjectSchema) -> SalesforceError:
@@ -55,14 +48,7 @@ def required_missing(names: Sequence[str]) -> SalesforceError:
 
 def wrong_json_type(field: FieldSchema, value: Any) -> SalesforceError:
     """A JSON value can't be read as the field's type."""
-    token = "VALUE_FALSE" if value is False else _TOKENS.get(type(value), "VALUE_STRING")
-    shown = {"START_OBJECT": "{", "START_ARRAY": "["}.get(
-        token, str(value).lower() if value in (True, False) else value
-    )
-    message = (
-        f"Cannot deserialize instance of {field.type} from {token} value {shown} "
-        "or request may be missing a required field at [line:1, column:1]"
-    )
+    message = cannot_deserialize(field.type, value)
     return SalesforceError("JSON_PARSER_ERROR", message, fields=[field.name])
 
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.batches import TypedRecord, Verb, run_batches
-from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, json_error
+from sf_pipelines.emulator.http.json_values import read_flag, read_names, read_objects
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
 from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.ids import is_well_formed, to_18
 from sf_pipelines.emulator.results import RowResult
 
 MAX_RECORDS = 200
@@ -82,7 +84,7 @@ def retrieve_by_get(surface: Surface, request: ApiRequest) -> ApiResponse:
 def retrieve_by_post(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`POST .../X` with `{"ids": [...], "fields": [...]}`."""
     body = request.json_object()
-    return _retrieve(surface, request, _names(body, "ids"), _names(body, "fields"))
+    return _retrieve(surface, request, read_names(body, "ids"), read_names(body, "fields"))
 
 
 def _retrieve(
@@ -115,17 +117,12 @@ def _written(
     *,
     with_created: bool = False,
 ) -> ApiResponse:
-    all_or_none = body.get("allOrNone", False)
-    if not isinstance(all_or_none, bool):
-        raise json_error("Cannot deserialize instance of boolean for allOrNone")
-    results = run_batches(surface.org, pairs, verb, all_or_none=all_or_none)
+    results = run_batches(surface.org, pairs, verb, all_or_none=read_flag(body, "allOrNone"))
     return ApiResponse(json=[_row_json(result, with_created=with_created) for result in results])
 
 
 def _records(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    records = body.get("records", [])
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise json_error("Cannot deserialize instance of records: a list of objects is expected")
+    records = read_objects(body, "records")
     _check_count(len(records), MAX_RECORDS)
     return records
 
@@ -155,8 +152,8 @@ def _with_id(record: dict[str, Any]) -> TypedRecord:
 
 
 def _type_of(surface: Surface, id_: str) -> str | RowResult:
-    sobject = surface.org.schema.by_prefix(id_[:3])
-    if sobject is None or len(id_) not in (15, 18):
+    sobject = surface.org.schema.by_prefix(to_18(id_)[:3]) if is_well_formed(id_) else None
+    if sobject is None:
         return _refused("MALFORMED_ID", f"malformed id {id_}")
     return sobject.name
 
@@ -167,13 +164,6 @@ def _refused(code: str, message: str) -> RowResult:
 
 def _without_attributes(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "attributes"}
-
-
-def _names(body: Mapping[str, Any], key: str) -> list[str]:
-    names = body.get(key, [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise json_error(f"Cannot deserialize instance of {key}: a list of strings is expected")
-    return names
 
 
 def _row_json(result: RowResult, *, with_created: bool = False) -> dict[str, Any]:

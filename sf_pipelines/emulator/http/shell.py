@@ -16,8 +16,8 @@ from sf_pipelines.emulator.auth.sessions import Session, invalid_session
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.answer import answer, answer_async
 from sf_pipelines.emulator.http.body_stream import BodyStream
-from sf_pipelines.emulator.http.envelope import error_response
-from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
+from sf_pipelines.emulator.http.envelope import calls_spent, error_response
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, require_json_answer
 from sf_pipelines.emulator.http.router import Match
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version, version_list
@@ -27,6 +27,8 @@ from sf_pipelines.emulator.limits import DAILY_API_REQUESTS
 # [D] RESTG status list: 414 and 431 past 16,384 bytes.
 MAX_URI_BYTES = 16_384
 MAX_HEAD_BYTES = 16_384
+# [D] RESTG: what a client that can only POST may ask for with `?_HttpMethod=`.
+PRETENDED_METHODS = ("PATCH", "DELETE")
 _DATA_PREFIX_SEGMENTS = 2
 
 
@@ -45,9 +47,8 @@ async def serve_data(surface: Surface, request: Request) -> Response:
         await body.drain()
         return to_response(error_response([error]), headers)
     if not surface.limits.try_spend(DAILY_API_REQUESTS):
-        spent = SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
         await body.drain()
-        return _metered(surface, error_response([spent]), headers)
+        return _metered(surface, error_response([calls_spent()]), headers)
     response = await _run(surface, body, _api_request(request, segments, headers, session))
     return _metered(surface, response, headers)
 
@@ -63,6 +64,7 @@ async def _run(surface: Surface, body: BodyStream, call: ApiRequest) -> ApiRespo
     """Find the route, then hand over the body, whole or as a stream."""
     try:
         served_version("v" + call.version)
+        require_json_answer(call.headers)
         match = surface.router.match(call)
         upload = match.route.uploads.get(call.method)
         if upload is not None:
@@ -94,8 +96,9 @@ def _api_request(
 ) -> ApiRequest:
     query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
     method = request.method
-    if method == "POST" and query.get("_HttpMethod", "").upper() == "PATCH":
-        method = "PATCH"
+    pretended = query.get("_HttpMethod", "").upper()
+    if method == "POST" and pretended in PRETENDED_METHODS:
+        method = pretended
     return ApiRequest(
         method=method,
         version=segments[2].removeprefix("v") if segments[2].startswith("v") else "",

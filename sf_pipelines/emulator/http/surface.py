@@ -6,12 +6,14 @@ Belongs here: the container. Not here: making it (app.py). Imports the types of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sf_pipelines.emulator.auth.oauth import OAuthServer
 from sf_pipelines.emulator.auth.sessions import SessionStore
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.http.cursors import CursorStore
+from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.limits import LimitBook
 from sf_pipelines.emulator.org import Org
@@ -26,6 +28,9 @@ class Surface:
     sessions: SessionStore
     oauth: OAuthServer
     cursors: CursorStore
+    recents: RecentItems
     jobs: JobStore
     workers: BulkWorkers
     router: Router
+    opened_at: datetime
+    """When the org was opened; its schema hasn't changed since."""
