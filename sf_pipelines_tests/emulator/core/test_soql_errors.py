@@ -157,8 +157,16 @@ def test_the_parents_of_a_query_are_limited(org: Org) -> None:
     assert "at most 55" in query_refusal(org, f"SELECT {', '.join(paths + more)} FROM Account").message
 
 
-def test_an_offset_beyond_2000_is_out_of_range(org: Org) -> None:
-    error = query_refusal(org, "SELECT Id FROM Account OFFSET 2001")
+@pytest.mark.parametrize(
+    "soql",
+    [
+        "SELECT Id FROM Account OFFSET 2001",
+        "SELECT COUNT() FROM Account OFFSET 2001",
+        "SELECT (SELECT Id FROM Contacts OFFSET 2001) FROM Account",
+    ],
+)
+def test_an_offset_beyond_2000_is_out_of_range(org: Org, soql: str) -> None:
+    error = query_refusal(org, soql)
     assert (error.code, error.message) == (
         "NUMBER_OUTSIDE_VALID_RANGE",
         "Maximum SOQL offset allowed is 2000",
