@@ -92,8 +92,19 @@ def _rows_of_page(result: QueryResult, offset: int, size: int) -> tuple[list[Row
     for count, row in enumerate(rows if result.shape.children else ()):
         children += sum(min(row[one.index].total_size, size) for one in result.shape.children)
         if children > CHILD_ROWS_OF_A_PAGE and count:
-            return rows[:count], offset + count
+            return rows[:count], offset + _places(result, offset, count)
     return rows, offset + size
+
+
+def _places(result: QueryResult, offset: int, count: int) -> int:
+    """How many places of the snapshot hold `count` rows: more than that when rows are gone for good."""
+    places = count
+    while offset + places < result.total_size:
+        missing = count - len(result.read_page(offset, places))
+        if missing <= 0:
+            break
+        places += missing
+    return places
 
 
 def batch_size(request: ApiRequest) -> int:

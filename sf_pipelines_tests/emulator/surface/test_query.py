@@ -166,6 +166,19 @@ def test_children_shrink_a_page_but_none_is_lost(caller: Caller) -> None:
     assert (first["done"], second["done"], second["totalSize"]) == (False, True, 3)
 
 
+def test_a_shrunk_page_after_a_row_that_is_gone_repeats_none(caller: Caller) -> None:
+    ids = [with_contacts(caller, CHILD_ROWS_OF_A_PAGE // 2, f"a{n}") for n in range(6)]
+    page = caller.query("SELECT Name, (SELECT Id FROM Contacts) FROM Account ORDER BY Name")
+    caller.surface.org.delete("Account", [ids[2]], hard=True)
+
+    names = [record["Name"] for record in page["records"]]
+    while not page["done"]:
+        page = caller.get(caller.url + page["nextRecordsUrl"]).json()
+        names += [record["Name"] for record in page["records"]]
+
+    assert names == ["a0", "a1", "a3", "a4", "a5"]
+
+
 def test_groups_are_never_paged(caller: Caller) -> None:
     fill(caller, 300)
     soql = "SELECT Name, COUNT(Id) FROM Account GROUP BY Name"
