@@ -195,7 +195,12 @@ class Org:
             SalesforceError: MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE and the like.
         """
         return run_query(
-            self._store, self.schema, soql, self.clock.now(), include_deleted=include_deleted, bulk=bulk
+            self._store,
+            soql,
+            self.clock.now(),
+            user_id=self.user_id,
+            include_deleted=include_deleted,
+            bulk=bulk,
         )
 
     def reset(self) -> None:

@@ -114,6 +114,8 @@ def test_a_wrong_page_request_is_refused(caller: Caller, params: dict[str, str])
     "soql",
     [
         "SELECT COUNT() FROM Account",
+        "SELECT Industry FROM Account GROUP BY Industry",
+        "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
         "SELECT Id FROM Account OFFSET 5",
         "SELECT BillingAddress FROM Account",
         "SELECT Nope FROM Account",
