@@ -25,6 +25,7 @@ from sf_pipelines.emulator.auth.soap_endpoint import SOAP_PREFIX, serve_soap
 from sf_pipelines.emulator.auth.user_profile import read_profile
 from sf_pipelines.emulator.bulk import ingest_routes, query_routes
 from sf_pipelines.emulator.bulk.job_store import JobStore
+from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.control import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
@@ -59,6 +60,7 @@ def make_surface(
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
     rotates_refresh_tokens: bool = False,
+    bulk: BulkSettings | None = None,
 ) -> Surface:
     """The surface of `org`, with Bulk jobs and their files in the folder `spool`.
 
@@ -86,7 +88,7 @@ def make_surface(
         oauth=oauth,
         cursors=CursorStore(org.clock, org.ids),
         jobs=jobs,
-        workers=BulkWorkers(org, jobs, book),
+        workers=BulkWorkers(org, jobs, book, bulk or BulkSettings()),
         router=Router(_ROUTES),
     )
 

@@ -74,7 +74,9 @@ def unprocessed(surface: Surface, request: ApiRequest) -> ApiResponse:
     parts: list[bytes | FileSlice] = []
     if job.has_upload:
         rest_from = max(job.bytes_read, job.header_bytes)
-        parts = [FileSlice(path=upload, end=job.header_bytes), FileSlice(path=upload, start=rest_from)]
+        left_out = [FileSlice(path=upload, start=start, end=end) for start, end in job.left_out]
+        header, rest = FileSlice(path=upload, end=job.header_bytes), FileSlice(path=upload, start=rest_from)
+        parts = [header, *left_out, rest]
     return ApiResponse(parts=parts, media_type=f"{CSV_TYPE};charset=UTF-8")
 
 

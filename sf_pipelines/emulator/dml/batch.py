@@ -29,6 +29,12 @@ class RecordColumns(Sequence[Mapping[str, Any]]):
         self.columns = columns
         self._size = size
 
+    def take(self, rows: Sequence[int]) -> RecordColumns:
+        """Some of the records, in that order."""
+        return RecordColumns(
+            {name: [values[row] for row in rows] for name, values in self.columns.items()}, len(rows)
+        )
+
     def __len__(self) -> int:
         """The number of records."""
         return self._size
@@ -88,7 +94,7 @@ class Batch:
     def results(self) -> list[RowResult]:
         """One result for each row, in request order."""
         if not any(self.errors):
-            return list(map(RowResult._make, zip(self.ids, repeat(True), self.created, repeat(()))))  # noqa: B905  as long as the ids
+            return list(map(RowResult._make, zip(self.ids, repeat(True), self.created, repeat(()))))
         return [
             RowResult(id=id_ or None, success=True, created=created)
             if error is None

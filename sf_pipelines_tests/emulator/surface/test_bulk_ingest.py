@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sf_pipelines.emulator.bulk import ingest_run, upload
+from sf_pipelines.emulator.bulk import settings, upload
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
 
@@ -182,18 +182,18 @@ def test_a_row_of_another_width_fails_alone(caller: Caller) -> None:
 
 
 def test_a_row_that_breaks_later_leaves_earlier_batches_committed(caller: Caller) -> None:
-    rows = [f"a{n}" for n in range(ingest_run.BATCH_ROWS + 5)]
+    rows = [f"a{n}" for n in range(settings.BATCH_ROWS + 5)]
     rows[-1] = 'say "hi"'
     job = caller.run_ingest("Name\n" + "\n".join(rows) + "\n")
 
     done = rows_of(caller.results(job["id"], "successfulResults"))
     left = rows_of(caller.results(job["id"], "unprocessedrecords"))
-    assert (job["state"], done, left) == ("Failed", ingest_run.BATCH_ROWS, 5)
+    assert (job["state"], done, left) == ("Failed", settings.BATCH_ROWS, 5)
     assert caller.query("SELECT COUNT() FROM Account")["totalSize"] == done
 
 
 def test_success_failed_and_unprocessed_make_up_the_upload(caller: Caller) -> None:
-    total = 2 * ingest_run.BATCH_ROWS + 7
+    total = 2 * settings.BATCH_ROWS + 7
     caller.surface.limits.put("DailyBulkApiBatches", used=0, maximum=2)
     content = "Name,Phone\n" + "".join(f"{'' if n % 100 == 0 else n},1\n" for n in range(total))
 
@@ -204,11 +204,11 @@ def test_success_failed_and_unprocessed_make_up_the_upload(caller: Caller) -> No
     assert counts == [19_800, 200, 7]
     assert sum(counts) == total
     assert job["state"] == "Failed"
-    assert job["errorMessage"].startswith("LimitExceeded")
+    assert job["errorMessage"].startswith("ExceededQuota")
 
 
 def test_each_batch_of_ten_thousand_is_counted(caller: Caller) -> None:
-    caller.run_ingest("Name\n" + "a\n" * (ingest_run.BATCH_ROWS + 1))
+    caller.run_ingest("Name\n" + "a\n" * (settings.BATCH_ROWS + 1))
 
     assert caller.surface.limits.used("DailyBulkApiBatches") == 2
 
@@ -270,7 +270,7 @@ def test_an_aborted_job_leaves_all_rows_unprocessed(caller: Caller) -> None:
 
 
 def test_a_running_job_that_is_aborted_accounts_for_every_row(caller: Caller) -> None:
-    total = 5 * ingest_run.BATCH_ROWS
+    total = 5 * settings.BATCH_ROWS
     job_id = caller.new_ingest()["id"]
     caller.put_csv(job_id, "Name\n" + "a\n" * total)
     caller.patch(f"/jobs/ingest/{job_id}", {"state": "UploadComplete"})
