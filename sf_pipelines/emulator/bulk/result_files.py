@@ -14,7 +14,7 @@ from sf_pipelines.emulator.bulk.header import BoundColumn
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
 from sf_pipelines.emulator.bulk.quoted_csv import QuotedCsv
-from sf_pipelines.emulator.csv_values import NUMBER
+from sf_pipelines.emulator.csv_values import NUMBER, PLAIN_NUMBERS
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.results import RowResult
 from sf_pipelines.emulator.values import java_double
@@ -74,7 +74,7 @@ class ResultFiles:
         cells: list[Sequence[str]] = list(zip(*rows, strict=True))
         for at in self._reserialised:
             if rows:
-                cells[at] = list(map(_reserialised, cells[at]))
+                cells[at] = _reserialised_column(cells[at])
         ids = [result.id or "" for result in results]
         created = ["true" if result.created else "false" for result in results]
         text = self._csv.text(self._csv.lines([ids, created, *cells]))
@@ -106,6 +106,12 @@ def error_text(errors: Sequence[SalesforceError]) -> str:
     first = errors[0]
     fields = ",".join(first.fields or ())
     return f"{first.code}:{first.message}:{fields} --" if fields else f"{first.code}:{first.message}:--"
+
+
+def _reserialised_column(cells: Sequence[str]) -> list[str]:
+    if PLAIN_NUMBERS.fullmatch("\n".join(cells)):
+        return list(map(java_double, map(float, cells)))
+    return list(map(_reserialised, cells))
 
 
 def _reserialised(cell: str) -> str:

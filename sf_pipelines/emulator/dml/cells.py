@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any
@@ -26,6 +26,8 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
 )
+# Below 10^9 a double's error after shifting is under 10^-6, so that a value farther from a tie is decided.
+_SAFE_SHIFTED, _NEAR_TIE = 1e9, 1e-6
 _MIN_YEAR, _MAX_YEAR = "1700", "4000"
 _MIN_EPOCH_MS, _MAX_EPOCH_MS = parse_datetime("1700-01-01T00:00:00Z"), parse_datetime("4001-01-01T00:00:00Z")
 
@@ -34,6 +36,15 @@ _MIN_EPOCH_MS, _MAX_EPOCH_MS = parse_datetime("1700-01-01T00:00:00Z"), parse_dat
 def cell_parser(field: FieldSchema) -> Parse:
     """The parser of `field`'s values."""
     return _MAKERS.get(field.type, _text)(field)
+
+
+def text_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None:
+    """A whole column of non-blank, fitting texts in storage form; None when it must be parsed by cells."""
+    is_plain = field.type not in _MAKERS or (field.type == "picklist" and not field.restricted_picklist)
+    if not is_plain or set(map(type, values)) != {str}:
+        return None
+    texts = list(map(str.strip, values))
+    return texts if all(texts) and max(map(len, texts)) <= field.length else None
 
 
 def _text(field: FieldSchema) -> Parse:
@@ -142,18 +153,29 @@ def _int(field: FieldSchema) -> Parse:
 def _decimal(field: FieldSchema) -> Parse:
     limit = 10.0 ** (field.precision - field.scale)
     step = Decimal(1).scaleb(-field.scale)
+    factor = 10.0**field.scale
 
     def parse(value: Any) -> float | None:
         number = _float(field, value)
         if number is None:
             return None
         if number != number // 1 and abs(number) < limit:
-            number = float(Decimal(repr(number)).quantize(step, ROUND_HALF_UP))
+            number = _rounded(number, factor, step)
         if abs(number) >= limit:
             raise errors.out_of_range(field, value)
         return number
 
     return parse
+
+
+def _rounded(number: float, factor: float, step: Decimal) -> float:
+    """Half up, as the decimal text of `number` reads; exact arithmetic only near a tie."""
+    shifted = number * factor
+    below = math.floor(shifted)
+    past_tie = shifted - below - 0.5
+    if abs(shifted) < _SAFE_SHIFTED and abs(past_tie) > _NEAR_TIE:
+        return (below + (past_tie > 0)) / factor
+    return float(Decimal(repr(number)).quantize(step, ROUND_HALF_UP))
 
 
 def _date(field: FieldSchema) -> Parse:

@@ -13,7 +13,7 @@ from typing import Any
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.schema.model import FieldSchema
-from sf_pipelines.emulator.store import Store, fold, has_key_column, key_column, quoted
+from sf_pipelines.emulator.store import Store, fold_column, has_key_column, key_column, quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +62,13 @@ def _constants(values: Mapping[str, Any], size: int) -> list[list[Any]]:
     return [[value] * size for value in values.values()]
 
 
-def _stored_columns(batch: Batch) -> dict[str, list[Any]]:
+def _stored_columns(batch: Batch) -> dict[str, Sequence[Any]]:
     """Column name to values: the fields' own columns, and the key columns of those that have one."""
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, Sequence[Any]] = {}
     for field, values in batch.columns.items():
         columns[field.name] = values
         if has_key_column(field):
-            columns[key_column(field)] = [fold(field, value) for value in values]
+            columns[key_column(field)] = fold_column(field, values)
     return columns
 
 
