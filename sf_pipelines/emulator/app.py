@@ -27,6 +27,9 @@ from sf_pipelines.emulator.bulk import ingest_routes, query_routes
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.bulk_v1 import shell as async_shell
+from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
+from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.control import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http import collections, composite, describe, external_ids, query, rows
@@ -71,6 +74,8 @@ def make_surface(
     book = LimitBook(org.clock, limits)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
+    workers = BulkWorkers(org, jobs, book, bulk or BulkSettings())
+    classic = ClassicStore(spool, org.clock)
     oauth = OAuthServer(
         org_id=org.org_id,
         app=connected_app(org.org_id, jwt_public_key_path),
@@ -88,7 +93,9 @@ def make_surface(
         oauth=oauth,
         cursors=CursorStore(org.clock, org.ids),
         jobs=jobs,
-        workers=BulkWorkers(org, jobs, book, bulk or BulkSettings()),
+        workers=workers,
+        classic=classic,
+        classic_runner=ClassicRunner(org, classic, workers.settings, workers.pool),
         router=Router(_ROUTES),
     )
 
@@ -135,6 +142,8 @@ class EmulatorApp:
         path: str = request.scope["path"]
         if path == "/services/data" or path.startswith("/services/data/"):
             return await serve_data(self.surface, request)
+        if path.startswith(async_shell.PREFIX):
+            return await async_shell.serve_async(self.surface, request)
         if path.startswith("/emulator/"):
             return await serve_control(self.surface, request)
         if path.startswith(SOAP_PREFIX):

@@ -49,6 +49,7 @@ def reset_org(surface: Surface, body: Body) -> dict[str, Any]:
     """Throw away all records, jobs, cursors and use of limits; sessions stay."""
     surface.jobs.clear()
     surface.workers.wait_idle()
+    surface.classic.clear()
     surface.cursors.clear()
     surface.org.reset()
     surface.limits.reset()

@@ -12,7 +12,7 @@ from typing import Any
 
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.schema.model import NUMBER_TYPES, FieldSchema
+from sf_pipelines.emulator.schema.model import FieldSchema
 from sf_pipelines.emulator.temporal import parse_date, parse_datetime, parse_time
 
 __all__ = ["ABSENT", "NULL_MARK", "parse_csv_column", "parse_csv_value"]
@@ -20,6 +20,8 @@ NULL_MARK = "#N/A"
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 # A column of them, one a line; so few digits that each is a finite double.
 PLAIN_NUMBERS = re.compile(r"-?\d{1,300}(?:\.\d+)?(?:\n-?\d{1,300}(?:\.\d+)?)*", re.ASCII)
+_PLAIN_INTEGERS = re.compile(r"-?\d{1,15}(?:\n-?\d{1,15})*", re.ASCII)
+_XSD_DOUBLES = frozenset({"double", "currency", "percent"})
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _XSD = {"int": "xsd:int", "double": "xsd:double", "currency": "xsd:double", "percent": "xsd:double",
         "boolean": "xsd:boolean", "date": "xsd:date", "datetime": "xsd:dateTime",
@@ -55,7 +57,9 @@ def parse_csv_column(field: FieldSchema, cells: Sequence[str]) -> list[Any] | No
 
     That is so where a cell has an error, or where a column of many values isn't of plain numbers.
     """
-    if field.type in NUMBER_TYPES and field.type != "int" and PLAIN_NUMBERS.fullmatch("\n".join(cells)):
+    if field.type == "int" and _PLAIN_INTEGERS.fullmatch("\n".join(cells)):
+        return list(map(int, cells))
+    if field.type in _XSD_DOUBLES and PLAIN_NUMBERS.fullmatch("\n".join(cells)):
         return list(map(float, cells))
     distinct = set(cells)
     if len(distinct) > len(cells) // 2:

@@ -6,6 +6,7 @@ application (app.py), sockets and threads (listening.py). Imports those, certifi
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
@@ -193,9 +194,16 @@ def run_foreground(server: EmulatorServer, *, as_json: bool, stop: Event | None 
         EmulatorError: a port is taken, or a file can't be read or written.
     """
     stopping = stop or _stop_on_signals()
+    _collect_rarely()
     with server:
         _announce(server.credentials, as_json=as_json)
         stopping.wait()
+
+
+def _collect_rarely() -> None:
+    """Bulk batches make tens of thousands of tuples, none in a cycle: looking for cycles is a waste."""
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
 
 
 def _stop_on_signals() -> Event:

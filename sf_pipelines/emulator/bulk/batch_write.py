@@ -7,11 +7,10 @@ org, header, row_columns, settings.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sf_pipelines.emulator.bulk.header import BoundColumn
-from sf_pipelines.emulator.bulk.jobs import Job
-from sf_pipelines.emulator.bulk.row_columns import ParsedRows, parse_rows
+from sf_pipelines.emulator.bulk.row_columns import ParsedRows
 from sf_pipelines.emulator.bulk.settings import (
     BATCH_LIMIT_MS,
     BATCH_RETRIES,
@@ -39,6 +38,16 @@ class BatchOutcome:
     """Time on the org's clock, modelled time included."""
     apex_ms: float
     """The modelled part: the org's automation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteTarget:
+    """What a job does with its records, and for whom."""
+
+    operation: str
+    sobject: str
+    external_id_field: str | None
+    user_id: str
 
 
 @dataclass(slots=True)
@@ -77,26 +86,25 @@ class BatchWrite:
     """One batch of one job."""
 
     org: Org
-    job: Job
+    target: WriteTarget
     settings: BulkSettings
     columns: Sequence[BoundColumn]
     _lock_retries: int = field(default=0, init=False)
 
-    def run(self, rows: Sequence[Sequence[str]]) -> BatchOutcome:
-        """Write `rows`, as far as the time allows."""
-        parsed = parse_rows(self.columns, rows)
+    def run(self, records: RecordColumns) -> BatchOutcome:
+        """Write `records`, as far as the time allows."""
         attempts = _Attempts(self.settings.row_ms)
         results: list[RowResult] = []
-        step = self._chunk_rows(parsed.records)
-        for start in range(0, len(parsed.records), step):
-            part = parsed.records[start : start + step]
+        step = self._chunk_rows(records)
+        for start in range(0, len(records), step):
+            part = records[start : start + step]
             if not attempts.begin(len(part)):
                 break
             began_ms = to_epoch_ms(self.org.clock.now())
             results += self._write_past_locks(part)
             attempts.end(len(part), to_epoch_ms(self.org.clock.now()) - began_ms)
         return BatchOutcome(
-            results=_merged(parsed, len(rows), results) if parsed.errors else results,
+            results=results,
             retries=attempts.retries + self._lock_retries,
             active_ms=attempts.active_ms,
             apex_ms=attempts.apex_ms,
@@ -111,11 +119,11 @@ class BatchWrite:
     def _order_matters(self, records: RecordColumns) -> bool:
         """True when a row may build on one of an earlier chunk: named twice, or a parent made by this job."""
         lookups = [column.lookup for column in self.columns if column.lookup is not None]
-        if any(self.job.sobject in lookup.reference_to for lookup in lookups):
+        if any(self.target.sobject in lookup.reference_to for lookup in lookups):
             return True
-        if self.job.operation == "insert":
+        if self.target.operation == "insert":
             return False
-        name = self.job.external_id_field or "Id"
+        name = self.target.external_id_field or "Id"
         keys = [str(value) for value in records.columns.get(name, ()) if value]
         if name == "Id":
             keys = [key[:15] for key in keys]
@@ -137,29 +145,32 @@ class BatchWrite:
         return results
 
     def _apply(self, records: RecordColumns) -> Sequence[RowResult]:
-        job, org = self.job, self.org
-        if job.operation == "insert":
-            return org.create(job.sobject, records, user_id=job.created_by)
-        if job.operation == "update":
-            return org.update(job.sobject, records, user_id=job.created_by)
-        if job.operation == "upsert":
-            return org.upsert(job.sobject, job.external_id_field or "Id", records, user_id=job.created_by)
+        target, org = self.target, self.org
+        user_id = target.user_id
+        if target.operation == "insert":
+            return org.create(target.sobject, records, user_id=user_id)
+        if target.operation == "update":
+            return org.update(target.sobject, records, user_id=user_id)
+        if target.operation == "upsert":
+            return org.upsert(target.sobject, target.external_id_field or "Id", records, user_id=user_id)
         ids = [id_ or "" for id_ in records.columns["Id"]]
-        return org.delete(job.sobject, ids, hard=job.operation == "hardDelete", user_id=job.created_by)
+        return org.delete(target.sobject, ids, hard=target.operation == "hardDelete", user_id=user_id)
 
 
 def _is_locked(result: RowResult) -> bool:
     return not result.success and result.errors[0].code == _LOCKED
 
 
-def _merged(parsed: ParsedRows, size: int, results: Sequence[RowResult]) -> list[RowResult]:
-    """The results of all rows, up to the first one whose turn never came."""
+def with_row_errors(parsed: ParsedRows, size: int, outcome: BatchOutcome) -> BatchOutcome:
+    """The outcome of all `size` rows of a batch, the unsound ones included, up to the first never reached."""
+    if not parsed.errors:
+        return outcome
     merged: list[RowResult] = []
-    left = iter(results)
+    left = iter(outcome.results)
     for at in range(size):
         error = parsed.errors.get(at)
         result = next(left, None) if error is None else RowResult(id=None, success=False, errors=(error,))
         if result is None:
             break
         merged.append(result)
-    return merged
+    return replace(outcome, results=merged)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
-from sf_pipelines.emulator.bulk.batch_write import BatchOutcome, BatchWrite
+from sf_pipelines.emulator.bulk.batch_write import BatchOutcome, BatchWrite, WriteTarget, with_row_errors
 from sf_pipelines.emulator.bulk.csv_source import CsvSource, RowBatch
 from sf_pipelines.emulator.bulk.header import BoundColumn, bind_header
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
 from sf_pipelines.emulator.bulk.result_files import ResultFiles
+from sf_pipelines.emulator.bulk.row_columns import parse_rows
 from sf_pipelines.emulator.bulk.settings import BATCH_RETRIES, BATCH_ROWS, BulkSettings
 from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
 from sf_pipelines.emulator.limits import DAILY_BULK_BATCHES, DAILY_BULK_RECORDS, LimitBook
@@ -97,8 +98,18 @@ class IngestRun:
             batch = next(batches, None)
             if batch is None:
                 return
-            write = BatchWrite(org=self.org, job=self.job, settings=self.settings, columns=columns)
-            pending.append((batch, self.pool.submit(write.run, batch.rows)))
+            pending.append((batch, self.pool.submit(self._write, columns, batch.rows)))
+
+    def _write(self, columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> BatchOutcome:
+        target = WriteTarget(
+            operation=self.job.operation,
+            sobject=self.job.sobject,
+            external_id_field=self.job.external_id_field,
+            user_id=self.job.created_by,
+        )
+        parsed = parse_rows(columns, rows)
+        write = BatchWrite(org=self.org, target=target, settings=self.settings, columns=columns)
+        return with_row_errors(parsed, len(rows), write.run(parsed.records))
 
     def _batches(self, source: CsvSource) -> Generator[RowBatch, None, None]:
         """The batches still to be processed, each of them paid for.

@@ -33,7 +33,8 @@ class BulkWorkers:
     def __init__(self, org: Org, store: JobStore, limits: LimitBook, settings: BulkSettings) -> None:
         """Make the threads; `start` lets them run."""
         self.settings = settings
-        self._pool = ThreadPoolExecutor(settings.parallel_batches, thread_name_prefix="bulk-batch")
+        self.pool = ThreadPoolExecutor(settings.parallel_batches, thread_name_prefix="bulk-batch")
+        """Where batches run, those of the Bulk API (version 1) too."""
         self._org = org
         self._store = store
         self._limits = limits
@@ -76,7 +77,7 @@ class BulkWorkers:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        self._pool.shutdown()
+        self.pool.shutdown()
 
     def _work(self, kind: JobKind) -> None:
         jobs = self._queues[kind]
@@ -110,7 +111,7 @@ class BulkWorkers:
             store=self._store,
             limits=self._limits,
             settings=self.settings,
-            pool=self._pool,
+            pool=self.pool,
             job=job,
             must_stop=lambda: self._must_stop(job_id),
         )

@@ -11,7 +11,7 @@ from typing import Any
 from sf_pipelines.emulator.absent import ABSENT, Absent
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
-from sf_pipelines.emulator.dml.cells import cell_parser, text_column
+from sf_pipelines.emulator.dml.cells import cell_parser, number_column, text_column
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import FieldSchema
 
@@ -57,7 +57,7 @@ def convert_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | Non
 
     Equal values of one type are parsed once; null and ABSENT stay.
     """
-    whole = text_column(field, values)
+    whole = text_column(field, values) or number_column(field, values)
     if whole is not None:
         return whole
     kinds = set(map(type, values)) - _EMPTY_TYPES
