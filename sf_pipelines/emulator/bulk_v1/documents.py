@@ -6,6 +6,7 @@ Imports errors and messages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +21,7 @@ NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
 XML_TYPE, JSON_TYPE = "application/xml", "application/json"
 XML_TYPES = (XML_TYPE, "text/xml")
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000")
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 # Codes of Bulk API 2.0 and REST that have another name here ([D] exception codes of the guide).
 _CODES = {
@@ -132,4 +134,10 @@ def _root(name: str, content: str) -> str:
 
 
 def _elements(facts: Mapping[str, Any]) -> str:
-    return "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in facts.items())
+    return "".join(f"<{name}>{escape(_xml_text(value))}</{name}>" for name, value in facts.items())
+
+
+def _xml_text(value: Any) -> str:
+    """XML writes the zone of a time as Z, JSON as +0000 ([D] samples of the guide)."""
+    text = str(value)
+    return text.removesuffix("+0000") + "Z" if _TIME.fullmatch(text) else text
