@@ -65,6 +65,8 @@ class Batch:
         self.ids: list[Any] = [ABSENT] * size
         self.errors: list[SalesforceError | None] = [None] * size
         self.created = [False] * size
+        self.matched_by: FieldSchema | None = None
+        """The key of an upsert: that no two rows share its value is known before the rows are written."""
 
     def fail(self, row: int, error: SalesforceError) -> None:
         """Give `row` its error; the first one stays."""
@@ -82,6 +84,7 @@ class Batch:
         part.parents = {field: [values[row] for row in rows] for field, values in self.parents.items()}
         part.ids = [self.ids[row] for row in rows]
         part.errors = [self.errors[row] for row in rows]
+        part.matched_by = self.matched_by
         return part
 
     def put_back(self, part: Batch, rows: Sequence[int]) -> None:

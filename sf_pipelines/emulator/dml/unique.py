@@ -17,7 +17,7 @@ from sf_pipelines.emulator.store import Store, fold_column
 def check_unique(batch: Batch, store: Store) -> None:
     """Fail rows whose unique value another row has. New rows must have their ids already."""
     for field, values in batch.columns.items():
-        if field.unique:
+        if field.unique and field is not batch.matched_by:
             _check_field(batch, store, field, values)
 
 

@@ -74,6 +74,7 @@ def _match_by_id(batch: Batch) -> None:
 
 def _match_by_key(batch: Batch, key: FieldSchema, store: Store) -> None:
     """Set the id of each row whose key one live row has; bad keys fail."""
+    batch.matched_by = key
     for row, id_ in enumerate(batch.ids):
         if id_ is not ABSENT and id_:
             batch.fail(row, errors.id_beside_key(key))
