@@ -24,6 +24,7 @@ from sf_pipelines.emulator.app import EmulatorApp, make_surface
 from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
 from sf_pipelines.emulator.certificate import LocalCertificate
+from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.listening import EmulatorError, listen, serve
@@ -54,6 +55,7 @@ class EmulatorServer:
         session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
         jwt_public_key_path: Path | None = None,
         rotates_refresh_tokens: bool = False,
+        bulk: BulkSettings | None = None,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -67,6 +69,8 @@ class EmulatorServer:
             session_lifetime_seconds: of an access token, on the org's clock.
             jwt_public_key_path: PEM certificate or public key that checks JWT bearer assertions.
             rotates_refresh_tokens: each refresh answers with the next refresh token and ends the old one.
+            jwt_public_key_path: PEM public key that checks JWT bearer assertions.
+            bulk: how many Bulk batches run at once, and how long the org's automation takes for a row.
         """
         self._port = port
         self._tls_port = tls_port
@@ -77,6 +81,7 @@ class EmulatorServer:
         self._limits = limits
         self._lifetime = session_lifetime_seconds
         self._jwt_public_key_path = jwt_public_key_path
+        self._bulk = bulk
         self._resources = ExitStack()
         self._surface: Surface | None = None
         self._credentials: EmulatorCredentials | None = None
@@ -167,6 +172,7 @@ class EmulatorServer:
                 session_lifetime_seconds=self._lifetime,
                 jwt_public_key_path=self._jwt_public_key_path,
                 rotates_refresh_tokens=self._rotates,
+                bulk=self._bulk,
             )
         except OSError as error:
             raise EmulatorError(f"The emulator can't use {error.filename}: {error.strerror}.") from error

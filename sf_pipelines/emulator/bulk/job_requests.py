@@ -149,7 +149,7 @@ def _assignment_rule(sobject: ObjectSchema, body: Mapping[str, Any]) -> str | No
     if sobject.name not in _ASSIGNABLE:
         message = f"An assignment rule can't be used with {sobject.name}: only with Case and Lead"
         raise SalesforceError("INVALIDJOB", "InvalidJob : " + message)
-    if not (is_well_formed(id_) and id_.startswith(_ASSIGNMENT_RULE_PREFIX)):
+    if not (is_well_formed(id_) and to_18(id_).startswith(_ASSIGNMENT_RULE_PREFIX)):
         raise SalesforceError("INVALIDJOB", f"InvalidJob : The assignmentRuleId {id_} is not valid")
     return to_18(id_)
 

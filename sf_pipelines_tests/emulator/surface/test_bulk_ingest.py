@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from datetime import timedelta
 from typing import Any
@@ -392,3 +393,80 @@ def test_results_come_compressed_when_the_client_accepts_it(caller: Caller) -> N
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.raw.read(decode_content=False)) == plain.content
     assert plain.headers["Content-Length"] == str(len(plain.content))
+
+
+def test_a_job_that_gets_no_data_in_a_day_has_failed(caller: Caller, clock: Clock) -> None:
+    job_id = caller.new_ingest()["id"]
+
+    clock.advance(DAY_SECONDS + 1)
+    log_in_again(caller)
+
+    job = caller.get(f"/jobs/ingest/{job_id}").json()
+    assert (job["state"], job["errorMessage"]) == (
+        "Failed",
+        "Timeout : The job was open for longer than 24 hours",
+    )
+    assert error_of(caller.put_csv(job_id, "Name\na\n"))[:2] == (400, "INVALIDJOBSTATE")
+
+
+def test_a_hard_delete_needs_its_permission(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = caller.surface.workers
+    monkeypatch.setattr(workers, "settings", dataclasses.replace(workers.settings, hard_delete_allowed=False))
+
+    refused = caller.post("/jobs/ingest", {"object": "Account", "operation": "hardDelete"})
+
+    assert error_of(refused)[:2] == (403, "FEATURENOTENABLED")
+
+
+@pytest.mark.parametrize(
+    ("sobject", "rule", "code"),
+    [
+        ("Lead", "01Qxx0000000001EAA", None),
+        ("Lead", "nope", "INVALIDJOB"),
+        ("Account", "01Qxx0000000001", "INVALIDJOB"),
+    ],
+)
+def test_an_assignment_rule_is_for_leads_and_cases(
+    caller: Caller, sobject: str, rule: str, code: str | None
+) -> None:
+    body = {"object": sobject, "operation": "insert", "assignmentRuleId": rule}
+    response = caller.post("/jobs/ingest", body)
+
+    if code is None:
+        assert response.json()["assignmentRuleId"] == rule
+    else:
+        assert error_of(response)[:2] == (400, code)
+
+
+def test_the_daily_records_run_out(caller: Caller) -> None:
+    caller.surface.limits.put("DailyBulkRecords", used=0, maximum=2)
+    job = caller.run_ingest("Name\na\nb\nc\n")
+
+    assert (job["state"], job["numberRecordsProcessed"]) == ("Failed", 0)
+    assert rows_of(caller.results(job["id"], "unprocessedrecords")) == 3
+    assert "DailyBulkRecords" not in caller.get("/limits").json()
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ("", 1),
+        ("jobType=V2Ingest", 1),
+        ("jobType=Classic", 0),
+        ("concurrencyMode=Parallel", 1),
+        ("concurrencyMode=serial", 0),
+        ("isPkChunkingEnabled=false", 1),
+        ("isPkChunkingEnabled=true", 0),
+    ],
+)
+def test_the_list_is_filtered(caller: Caller, filters: str, found: int) -> None:
+    caller.new_ingest()
+
+    assert len(caller.get(f"/jobs/ingest?{filters}").json()["records"]) == found
+
+
+def test_a_closed_job_that_waits_can_be_deleted(caller: Caller) -> None:
+    job_id = caller.new_ingest()["id"]
+    caller.surface.jobs.change(job_id, state="UploadComplete")
+
+    assert caller.delete(f"/jobs/ingest/{job_id}").status_code == 204
