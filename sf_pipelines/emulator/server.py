@@ -23,8 +23,8 @@ from rich.table import Table
 from sf_pipelines.emulator.app import EmulatorApp, make_surface
 from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
-from sf_pipelines.emulator.certificate import LocalCertificate
 from sf_pipelines.emulator.bulk.settings import BulkSettings
+from sf_pipelines.emulator.certificate import LocalCertificate
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.listening import EmulatorError, listen, serve
@@ -69,7 +69,6 @@ class EmulatorServer:
             session_lifetime_seconds: of an access token, on the org's clock.
             jwt_public_key_path: PEM certificate or public key that checks JWT bearer assertions.
             rotates_refresh_tokens: each refresh answers with the next refresh token and ends the old one.
-            jwt_public_key_path: PEM public key that checks JWT bearer assertions.
             bulk: how many Bulk batches run at once, and how long the org's automation takes for a row.
         """
         self._port = port

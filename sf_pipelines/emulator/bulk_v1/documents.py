@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import orjson
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
@@ -116,11 +118,9 @@ def parse_xml(body: bytes, code: str) -> ElementTree.Element:
     Raises:
         SalesforceError: it isn't well-formed, or defines entities.
     """
-    if b"<!DOCTYPE" in body:
-        raise SalesforceError(code, "A document type declaration is not allowed")
     try:
-        return ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
+        return fromstring(body, forbid_dtd=True)
+    except (ElementTree.ParseError, DefusedXmlException) as error:
         raise SalesforceError(code, f"Unable to parse XML: {error}") from error
 
 
