@@ -25,7 +25,11 @@ from sf_pipelines.emulator.auth.soap_endpoint import SOAP_PREFIX, serve_soap
 from sf_pipelines.emulator.auth.user_profile import read_profile
 from sf_pipelines.emulator.bulk import ingest_routes, query_routes
 from sf_pipelines.emulator.bulk.job_store import JobStore
+from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.bulk_v1 import shell as async_shell
+from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
+from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.control import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http import (
@@ -79,6 +83,7 @@ def make_surface(
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
     rotates_refresh_tokens: bool = False,
+    bulk: BulkSettings | None = None,
 ) -> Surface:
     """The surface of `org`, with Bulk jobs and their files in the folder `spool`.
 
@@ -89,6 +94,8 @@ def make_surface(
     book = LimitBook(org.clock, limits)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
+    workers = BulkWorkers(org, jobs, book, bulk or BulkSettings())
+    classic = ClassicStore(spool, org.clock)
     oauth = OAuthServer(
         org_id=org.org_id,
         app=connected_app(org.org_id, jwt_public_key_path),
@@ -107,7 +114,9 @@ def make_surface(
         cursors=CursorStore(org.clock, org.ids),
         recents=RecentItems(),
         jobs=jobs,
-        workers=BulkWorkers(org, jobs, book),
+        workers=workers,
+        classic=classic,
+        classic_runner=ClassicRunner(org, classic, workers.settings, workers.pool),
         router=Router(_ROUTES),
         opened_at=org.clock.now(),
     )
@@ -155,6 +164,8 @@ class EmulatorApp:
         path: str = request.scope["path"]
         if path == "/services/data" or path.startswith("/services/data/"):
             return await serve_data(self.surface, request)
+        if path.startswith(async_shell.PREFIX):
+            return await async_shell.serve_async(self.surface, request)
         if path.startswith("/emulator/"):
             return await serve_control(self.surface, request)
         if path.startswith(SOAP_PREFIX):

@@ -53,6 +53,7 @@ def reset_org(surface: Surface, body: Body) -> dict[str, Any]:
     """Throw away all records, jobs, cursors and use of limits; sessions stay."""
     surface.jobs.clear()
     surface.workers.wait_idle()
+    surface.classic.clear()
     surface.cursors.clear()
     surface.recents.clear()
     surface.org.reset()

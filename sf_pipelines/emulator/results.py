@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import FieldSchema
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowResult:
-    """What became of one record of a create, update, upsert or delete call."""
+class RowResult(NamedTuple):
+    """What became of one record of a create, update, upsert or delete call.
+
+    A tuple, because a Bulk batch makes ten thousand of them at once.
+    """
 
     id: str | None
     success: bool

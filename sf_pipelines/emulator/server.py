@@ -6,6 +6,7 @@ application (app.py), sockets and threads (listening.py). Imports those, certifi
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
@@ -22,6 +23,7 @@ from rich.table import Table
 from sf_pipelines.emulator.app import EmulatorApp, make_surface
 from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
+from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.certificate import LocalCertificate
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.http.surface import Surface
@@ -55,6 +57,7 @@ class EmulatorServer:
         session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
         jwt_public_key_path: Path | None = None,
         rotates_refresh_tokens: bool = False,
+        bulk: BulkSettings | None = None,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -68,6 +71,7 @@ class EmulatorServer:
             session_lifetime_seconds: of an access token, on the org's clock.
             jwt_public_key_path: PEM certificate or public key that checks JWT bearer assertions.
             rotates_refresh_tokens: each refresh answers with the next refresh token and ends the old one.
+            bulk: how many Bulk batches run at once, and how long the org's automation takes for a row.
         """
         self._port = port
         self._tls_port = tls_port
@@ -78,6 +82,7 @@ class EmulatorServer:
         self._limits = limits
         self._lifetime = session_lifetime_seconds
         self._jwt_public_key_path = jwt_public_key_path
+        self._bulk = bulk
         self._resources = ExitStack()
         self._surface: Surface | None = None
         self._credentials: EmulatorCredentials | None = None
@@ -168,6 +173,7 @@ class EmulatorServer:
                 session_lifetime_seconds=self._lifetime,
                 jwt_public_key_path=self._jwt_public_key_path,
                 rotates_refresh_tokens=self._rotates,
+                bulk=self._bulk,
             )
         except OSError as error:
             raise EmulatorError(f"The emulator can't use {error.filename}: {error.strerror}.") from error
@@ -198,11 +204,18 @@ def run_foreground(
         EmulatorError: a port is taken, a file can't be read or written, or the seed is refused.
     """
     stopping = stop or _stop_on_signals()
+    _collect_rarely()
     with server:
         if seed is not None:
             _seed(server.surface.org, seed)
         _announce(server.credentials, as_json=as_json)
         stopping.wait()
+
+
+def _collect_rarely() -> None:
+    """Bulk batches make tens of thousands of tuples, none in a cycle: looking for cycles is a waste."""
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
 
 
 def _stop_on_signals() -> Event:

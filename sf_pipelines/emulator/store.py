@@ -37,6 +37,15 @@ def fold(field: FieldSchema, value: Any) -> Any:
     return value.casefold() if value and has_key_column(field) and not field.case_sensitive else value
 
 
+def fold_column(field: FieldSchema, values: Sequence[Any]) -> Sequence[Any]:
+    """`fold` of each value of a column."""
+    if not has_key_column(field) or field.case_sensitive:
+        return values
+    if set(map(type, values)) == {str}:
+        return list(map(str.casefold, values))
+    return [fold(field, value) for value in values]
+
+
 class Transaction:
     """A running transaction of the store."""
 

@@ -6,15 +6,18 @@ Belongs here: required fields, conversion column by column, defaults. Not here: 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from sf_pipelines.emulator.absent import ABSENT
+from sf_pipelines.emulator.absent import ABSENT, Absent
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
-from sf_pipelines.emulator.dml.cells import cell_parser
+from sf_pipelines.emulator.dml.cells import cell_parser, number_column, text_column
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.schema.model import FieldSchema
+
+_EMPTY_TYPES = {type(None), Absent}
 
 
 def check_required(batch: Batch, *, creating: bool) -> None:
@@ -36,6 +39,8 @@ def _rows_without(batch: Batch, field: FieldSchema, *, creating: bool) -> list[i
             return []
         parents = batch.parents.get(field)
         return [row for row in range(batch.size) if parents is None or not parents[row]]
+    if set(map(type, values)) == {str} and all(map(str.strip, values)):
+        return []
     return [
         row
         for row, value in enumerate(values)
@@ -49,7 +54,31 @@ def convert_columns(batch: Batch) -> None:
         batch.columns[field] = _convert(batch, field, values)
 
 
+def convert_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None:
+    """A whole sound column in storage form, fast; None when its cells must be parsed one by one.
+
+    Equal values of one type are parsed once; null and ABSENT stay.
+    """
+    whole = text_column(field, values) or number_column(field, values)
+    if whole is not None:
+        return whole
+    kinds = set(map(type, values)) - _EMPTY_TYPES
+    distinct = set(values) if kinds in ({str}, {int}) else None
+    if distinct is None or len(distinct) > len(values) // 2:
+        return None
+    parse = cell_parser(field)
+    try:
+        stored = {value: value if value is ABSENT or value is None else parse(value) for value in distinct}
+    except SalesforceError:
+        return None
+    return [stored[value] for value in values]
+
+
 def _convert(batch: Batch, field: FieldSchema, values: list[Any]) -> list[Any]:
+    if field.type != "boolean":
+        whole = convert_column(field, values)
+        if whole is not None:
+            return whole
     parse = cell_parser(field)
     refuses_null = field.type == "boolean"
     converted: list[Any] = []

@@ -14,7 +14,7 @@ from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.results import DuplicateHeader
 from sf_pipelines.emulator.schema.model import FieldSchema
-from sf_pipelines.emulator.store import Store, fold, has_key_column, key_column, quoted
+from sf_pipelines.emulator.store import Store, fold_column, has_key_column, key_column, quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +63,13 @@ def _constants(values: Mapping[str, Any], size: int) -> list[list[Any]]:
     return [[value] * size for value in values.values()]
 
 
-def _stored_columns(batch: Batch) -> dict[str, list[Any]]:
+def _stored_columns(batch: Batch) -> dict[str, Sequence[Any]]:
     """Column name to values: the fields' own columns, and the key columns of those that have one."""
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, Sequence[Any]] = {}
     for item, values in batch.columns.items():
         columns[item.name] = values
         if has_key_column(item):
-            columns[key_column(item)] = [fold(item, value) for value in values]
+            columns[key_column(item)] = fold_column(item, values)
     return columns
 
 

@@ -12,6 +12,8 @@ from sf_pipelines.emulator.auth.oauth import OAuthServer
 from sf_pipelines.emulator.auth.sessions import SessionStore
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
+from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.http.cursors import CursorStore
 from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
@@ -31,6 +33,8 @@ class Surface:
     recents: RecentItems
     jobs: JobStore
     workers: BulkWorkers
+    classic: ClassicStore
+    classic_runner: ClassicRunner
     router: Router
     opened_at: datetime
     """When the org was opened; its schema hasn't changed since."""
