@@ -16,8 +16,14 @@ class Action(StrEnum):
     """What to do with a slice now."""
 
     RUN = "run"
+    THROTTLE = "throttle"
     DEFER = "defer"
     REFUSE = "refuse"
+
+    @property
+    def sends(self) -> bool:
+        """Whether records move now."""
+        return self in (Action.RUN, Action.THROTTLE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +64,8 @@ class Decision:
         rejected: for each other rail why it lost.
         costs: cost of every rail that could be priced.
         defer_until: for `defer`, when to ask again.
+        pace_calls_per_minute: for `throttle`, how fast calls may be made.
+        remarks: what was wrong with the inputs, and how it was handled.
     """
 
     action: Action
@@ -70,3 +78,5 @@ class Decision:
     decided_at: datetime
     defer_until: datetime | None = None
     forced: bool = False
+    pace_calls_per_minute: float | None = None
+    remarks: tuple[Reason, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation
+from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation, Rail
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +25,9 @@ class Slice:
         bytes_raw: their size as uncompressed CSV, in bytes.
         fields_refused_by_bulk: fields that Bulk API 2.0 cannot carry (compound, base64).
         distinct_parents: how many parent records the rows refer to, None when not counted.
+        next_start: when the schedule starts the same sync again, None where it has no schedule.
+        attempt: 1 for the first time that this slice is tried.
+        failed_rail: the rail on which the attempt before failed.
     """
 
     sync: str
@@ -37,3 +40,6 @@ class Slice:
     criticality: Criticality = Criticality.NORMAL
     fields_refused_by_bulk: tuple[str, ...] = ()
     distinct_parents: int | None = None
+    next_start: datetime | None = None
+    attempt: int = 1
+    failed_rail: Rail | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, inf
+from datetime import datetime, timedelta
+from math import ceil, floor, inf
 
 from sf_pipelines.model.decision import RailCost
 from sf_pipelines.model.headroom import (
@@ -12,6 +13,7 @@ from sf_pipelines.model.headroom import (
     DAILY_BULK_BATCHES,
     DAILY_BULK_QUERY_JOBS,
     DAILY_BULK_QUERY_STORAGE_MB,
+    Budget,
     Headroom,
 )
 from sf_pipelines.model.rail import Direction, Rail
@@ -24,7 +26,8 @@ class Draw:
     """How much of one quota a rail would use, of how much it may use.
 
     Attributes:
-        available: remaining part less the reserve, never negative; maximum: what the org grants.
+        available: what is left, now and by forecast until the end of the work, less what others have
+            reserved and the reserve of more critical work; never negative. maximum: what the org grants.
     """
 
     budget: str
@@ -45,28 +48,65 @@ class Draw:
         return inf if self.available == 0 else self.used * self.maximum / self.available
 
 
-def draws(cost: RailCost, direction: Direction, headroom: Headroom, reserve_share: float) -> Iterator[Draw]:
+def needs(cost: RailCost, direction: Direction) -> dict[str, int]:
+    """Units of every quota that a rail touches."""
+    units = {DAILY_API_REQUESTS: cost.api_calls}
+    if cost.rail is Rail.BULK and direction is Direction.LOAD:
+        units[DAILY_BULK_BATCHES] = cost.batches
+    if cost.rail is Rail.BULK and direction is Direction.EXTRACT:
+        units[DAILY_BULK_QUERY_JOBS] = cost.jobs
+        units[DAILY_BULK_QUERY_STORAGE_MB] = ceil(cost.bytes_raw / BYTES_PER_MB)
+    return units
+
+
+def draws(
+    cost: RailCost,
+    direction: Direction,
+    headroom: Headroom,
+    reserve_share: float,
+    *,
+    now: datetime | None = None,
+) -> Iterator[Draw]:
     """The draws of one rail on every quota that it touches and that the org reports.
 
-    The price of other quotas is scaled to API calls by their size, so that a tenth of the daily
-    batches weighs as much as a tenth of the daily calls.
+    Args:
+        now: start of the work; the forecast until its end then counts too. None looks at the present
+            only, as critical work does.
     """
-    needs = {DAILY_API_REQUESTS: cost.api_calls}
-    if cost.rail is Rail.BULK and direction is Direction.LOAD:
-        needs[DAILY_BULK_BATCHES] = cost.batches
-    if cost.rail is Rail.BULK and direction is Direction.EXTRACT:
-        needs[DAILY_BULK_QUERY_JOBS] = cost.jobs
-        needs[DAILY_BULK_QUERY_STORAGE_MB] = ceil(cost.bytes_raw / BYTES_PER_MB)
-    for name, used in needs.items():
+    for name, used in needs(cost, direction).items():
         budget = headroom.budgets.get(name)
         if budget is not None:
-            reserve = ceil(budget.maximum * reserve_share)
-            available = max(0, budget.remaining - reserve)
+            left = budget.remaining - budget.reserved
+            if now is not None and budget.outlook is not None:
+                end = now + timedelta(seconds=cost.seconds)
+                left = min(left, floor(lowest_left(budget, headroom.taken_at, now, end)))
+            available = max(0, left - reserve_of(budget, reserve_share))
             yield Draw(budget=name, used=used, available=available, maximum=budget.maximum)
 
 
+def reserve_of(budget: Budget, share: float) -> int:
+    """The units that a reserve keeps, rounded up."""
+    return ceil(budget.maximum * share)
+
+
+def lowest_left(budget: Budget, taken_at: datetime, start: datetime, end: datetime) -> float:
+    """The least that may be left for others between two moments, at the lower edge of the forecast."""
+    left = float(budget.remaining - budget.reserved)
+    outlook = budget.outlook
+    if outlook is None:
+        return left
+    return left + min(
+        outlook.change(taken_at, moment) - outlook.shortfall(taken_at, moment)
+        for moment in outlook.moments(start, end)
+    )
+
+
 def price_in_calls(draws_: list[Draw]) -> float:
-    """Total price of a rail's draws, in API calls at full headroom."""
+    """Total price of a rail's draws, in API calls at full headroom.
+
+    Other quotas are scaled by their size, so that a tenth of the daily batches weighs as much as a
+    tenth of the daily calls.
+    """
     calls = next((draw.maximum for draw in draws_ if draw.budget == DAILY_API_REQUESTS), None)
     total = 0.0
     for draw in draws_:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sf_pipelines.model.rail import Direction, Rail
+from sf_pipelines.policy.health import UNKNOWN_HEALTH, RailHealth
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,12 +43,23 @@ PRIORS: Mapping[tuple[Rail, Direction], Performance] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class History:
-    """What past runs of an object teach; a rail that is not named falls back to its prior."""
+    """What past runs of an object teach; a rail that is not named falls back to its prior.
+
+    Attributes:
+        learned: speeds; health: what can be trusted now.
+    """
 
     learned: Mapping[tuple[Rail, Direction], Performance] = field(
         default_factory=dict[tuple[Rail, Direction], Performance]
+    )
+    health: Mapping[tuple[Rail, Direction], RailHealth] = field(
+        default_factory=dict[tuple[Rail, Direction], RailHealth]
     )
 
     def of(self, rail: Rail, direction: Direction) -> Performance:
         """The speed to reckon with."""
         return self.learned.get((rail, direction)) or PRIORS[rail, direction]
+
+    def health_of(self, rail: Rail, direction: Direction) -> RailHealth:
+        """What the last runs on a rail tell."""
+        return self.health.get((rail, direction), UNKNOWN_HEALTH)

@@ -1,7 +1,8 @@
 """The decision: which rail moves a slice now, and why each other rail lost. Pure: no clock, no I/O.
 
-Steps: what is feasible, what fits the budgets after the reserve, what meets the deadline, the cheapest
-of what is left. A rail lost at a step keeps the reason of that step.
+Steps: what is feasible, what the circuit breakers let through, what fits the budgets now and by forecast
+after the reserve, what history makes unsafe, what meets the deadline, the cheapest of what is left; then
+whether that has to be paced. A rail lost at a step keeps the reason of that step.
 """
 
 from __future__ import annotations
@@ -11,14 +12,52 @@ from datetime import datetime, timedelta
 
 from sf_pipelines.model.decision import Action, Decision, RailCost, Reason
 from sf_pipelines.model.headroom import DAILY_API_REQUESTS, Headroom
-from sf_pipelines.model.rail import Direction, Rail
+from sf_pipelines.model.rail import Criticality, Direction, Rail
 from sf_pipelines.model.slice import Slice
-from sf_pipelines.policy.budgets import Draw, draws, price_in_calls
+from sf_pipelines.policy import reasons
+from sf_pipelines.policy.budgets import Draw, draws, needs, price_in_calls, reserve_of
 from sf_pipelines.policy.costs import cost
+from sf_pipelines.policy.health import Circuit, RailHealth
 from sf_pipelines.policy.performance import History
+from sf_pipelines.policy.readings import sound, void
 from sf_pipelines.policy.thresholds import Thresholds
+from sf_pipelines.policy.timing import earliest_fit, is_forecast
 
 _PRICED_RAILS = (Rail.REST, Rail.BULK)
+
+_Lost = dict[Rail, Reason]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _State:
+    """All that a decision is made of, the reading made sound."""
+
+    slice: Slice
+    headroom: Headroom
+    history: History
+    thresholds: Thresholds
+    now: datetime
+    forced: Rail | None
+    remarks: tuple[Reason, ...]
+
+    @property
+    def reserve(self) -> float:
+        return self.thresholds.reserve_share[self.slice.criticality]
+
+    @property
+    def is_critical(self) -> bool:
+        return self.slice.criticality is Criticality.CRITICAL
+
+    @property
+    def allowed_seconds(self) -> float:
+        """Until the deadline of the latency class, or the next scheduled start if that is sooner."""
+        by_class = self.thresholds.deadline_seconds[self.slice.latency_class]
+        if self.slice.next_start is None:
+            return by_class
+        return min(by_class, max(0.0, (self.slice.next_start - self.now).total_seconds()))
+
+    def health(self, rail: Rail) -> RailHealth:
+        return self.history.health_of(rail, self.slice.direction)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,177 +83,236 @@ def decide(
     """Choose a rail for a slice.
 
     Args:
-        forced: a rail that a person asks for; it is honoured or refused, never replaced.
+        forced: a rail that a person asks for; it is honoured or refused, never replaced. It passes the
+            circuit breaker, but not the budgets.
 
     Returns:
-        `run` with a rail; `defer` with a time when no rail fits the budgets; `refuse` when no rail
-        (or not the forced one) can carry the slice at all.
+        `run` with a rail, or `throttle` with a pace too; `defer` with a time when no rail fits the
+        budgets or none can be trusted; `refuse` when no rail (or not the forced one) can carry the slice.
     """
-    candidates = {rail: _candidate(slice_, rail, headroom, history, thresholds) for rail in _PRICED_RAILS}
-    lost = _infeasible(slice_)
-    feasible = [candidate for rail, candidate in candidates.items() if rail not in lost]
-    too_dear = {item.rail: reason for item in feasible if (reason := _over_budget(item, slice_)) is not None}
-    lost |= too_dear
-    fitting = [item for item in feasible if item.rail not in lost]
+    believed, remarks = sound(headroom, thresholds, now)
+    state = _State(
+        slice=slice_,
+        headroom=believed,
+        history=history,
+        thresholds=thresholds,
+        now=now,
+        forced=forced,
+        remarks=remarks,
+    )
+    candidates = {rail: _candidate(rail, state) for rail in _PRICED_RAILS}
+    impossible = _impossible(slice_)
+    waiting = _waiting([item for rail, item in candidates.items() if rail not in impossible], state)
+    lost = impossible | waiting
+    fitting = [item for rail, item in candidates.items() if rail not in lost]
     if forced is not None:
         fitting = [item for item in fitting if item.rail is forced]
-        lost |= {rail: _not_asked_for(forced) for rail in _PRICED_RAILS if rail is not forced}
+        lost |= {rail: reasons.not_asked_for(forced) for rail in _PRICED_RAILS if rail is not forced}
     if fitting:
-        deadline = thresholds.deadline_seconds[slice_.latency_class]
-        winner = _choose(fitting, deadline)
-        action, rail, because = Action.RUN, winner.rail, _because(winner, slice_, deadline, forced=forced)
-        lost |= {item.rail: _beaten(item, winner, deadline) for item in fitting if item is not winner}
+        return _run(fitting, candidates, lost, state)
+    return _not_now(candidates, lost, waiting, state)
+
+
+def _candidate(rail: Rail, state: _State) -> _Candidate:
+    slice_ = state.slice
+    rail_cost = cost(slice_, rail, state.history.of(rail, slice_.direction))
+    # critical work passes on what is there now: a forecast may not hold it back
+    foreseen = None if state.is_critical else state.now
+    drawn = list(draws(rail_cost, slice_.direction, state.headroom, state.reserve, now=foreseen))
+    seconds_price = rail_cost.seconds * state.thresholds.calls_per_second[slice_.latency_class]
+    return _Candidate(cost=rail_cost, draws=drawn, price=price_in_calls(drawn) + seconds_price)
+
+
+def _impossible(slice_: Slice) -> _Lost:
+    lost = {Rail.CDC: reasons.carries_changes_only(slice_)}
+    if slice_.fields_refused_by_bulk and slice_.direction is Direction.EXTRACT:
+        lost[Rail.BULK] = reasons.fields_refused(slice_)
+    return lost
+
+
+def _waiting(feasible: list[_Candidate], state: _State) -> _Lost:
+    """Rails that could carry the slice at another time."""
+    unknown = None if state.is_critical else void(state.headroom, state.thresholds, state.now)
+    found = {item.rail: unknown or _blocked(item, state) for item in feasible}
+    return {rail: reason for rail, reason in found.items() if reason is not None}
+
+
+def _blocked(candidate: _Candidate, state: _State) -> Reason | None:
+    health = state.health(candidate.rail)
+    retry_at = health.retry_at(state.thresholds)
+    is_open = health.circuit(state.thresholds, state.now) is Circuit.OPEN
+    if retry_at is not None and is_open and candidate.rail is not state.forced:
+        return reasons.circuit_open(candidate.rail, health, retry_at)
+    short = next((draw for draw in candidate.draws if not draw.fits), None)
+    return None if short is None else reasons.over_budget(candidate.rail, short, state.slice)
+
+
+def _run(
+    fitting: list[_Candidate], candidates: dict[Rail, _Candidate], lost: _Lost, state: _State
+) -> Decision:
+    unsafe = {item.rail: reason for item in fitting if (reason := _unsafe(item.rail, state)) is not None}
+    safe = [item for item in fitting if item.rail not in unsafe] or fitting
+    winner = _choose(safe, state.allowed_seconds)
+    beaten = {item.rail: _beaten(item, winner, state.allowed_seconds) for item in fitting}
+    lost = lost | beaten | {rail: reason for rail, reason in unsafe.items() if len(safe) < len(fitting)}
+    because, pace = _because(winner, state), _pace(winner, candidates, state)
+    if pace is not None:
+        because = (_paced(winner, pace, state), *because)
+    action = Action.RUN if pace is None else Action.THROTTLE
+    return _decision(action, winner.rail, because, lost, candidates, state, pace=pace)
+
+
+def _not_now(
+    candidates: dict[Rail, _Candidate], lost: _Lost, waiting: _Lost, state: _State
+) -> Decision:
+    asked = (state.forced,) if state.forced else _PRICED_RAILS
+    because = tuple(lost[rail] for rail in asked if rail in lost)
+    held = [candidates[rail] for rail in asked if rail in waiting]
+    if not held:
+        return _decision(Action.REFUSE, None, because, lost, candidates, state)
+    until, outlook = _defer_until(held, state)
+    return _decision(Action.DEFER, None, because + outlook, lost, candidates, state, until=until)
+
+
+def _defer_until(held: list[_Candidate], state: _State) -> tuple[datetime, tuple[Reason, ...]]:
+    """When to ask again: as the forecast and the circuit breakers say, and at some time in any case."""
+    limits, now = state.thresholds, state.now
+    units = [needs(item.cost, state.slice.direction) for item in held]
+    if void(state.headroom, limits, now) is not None and not state.is_critical:
+        return now + timedelta(seconds=limits.defer_seconds), ()
+    ready = [moment for item in held if (moment := _ready_at(item, state)) is not None]
+    if not ready and not any(is_forecast(item, state.headroom) for item in units):
+        return now + timedelta(seconds=limits.defer_seconds), ()
+    latest = now + timedelta(seconds=limits.longest_defer_seconds)
+    told = reasons.fits_at(min(ready)) if ready else reasons.no_fit_in_sight(48)
+    next_start = state.slice.next_start
+    is_sooner = next_start is not None and next_start < min([*ready, latest])
+    first = (reasons.after_next_start(next_start),) if next_start is not None and is_sooner else ()
+    return min([*ready, latest]), (told, *first)
+
+
+def _ready_at(candidate: _Candidate, state: _State) -> datetime | None:
+    """When budgets and circuit breaker let a rail through, None where neither can say."""
+    retry_at = state.health(candidate.rail).retry_at(state.thresholds) or state.now
+    if candidate.rail is state.forced:
+        retry_at = state.now
+    units = needs(candidate.cost, state.slice.direction)
+    if all(draw.fits for draw in candidate.draws):
+        fit = state.now
     else:
-        can_wait = bool(too_dear) and (forced is None or forced in too_dear)
-        action, rail = (Action.DEFER if can_wait else Action.REFUSE), None
-        because = tuple(lost[item] for item in ([forced] if forced else _PRICED_RAILS) if item in lost)
+        fit = earliest_fit(units, state.headroom, candidate.cost.seconds, state.reserve, state.now)
+    if fit is None:
+        return None
+    soonest = state.now + timedelta(seconds=60)  # a probe under way ends at a time that nobody knows
+    return max(fit, retry_at, soonest)
+
+
+def _unsafe(rail: Rail, state: _State) -> Reason | None:
+    """What speaks against a rail, if another one is there."""
+    health, limit = state.health(rail), state.thresholds.lock_rate_limit
+    if state.forced is not None:
+        return None
+    if state.slice.attempt > 1 and state.slice.failed_rail is rail:
+        return reasons.failed_last_time(rail, state.slice.attempt)
+    if health.lock_rate > limit:
+        return reasons.row_locks(rail, health, limit)
+    return None
+
+
+def _choose(fitting: list[_Candidate], allowed_seconds: float) -> _Candidate:
+    """The cheapest rail that is in time; where none is, the fastest."""
+    in_time = [item for item in fitting if item.cost.seconds <= allowed_seconds]
+    if in_time:
+        return min(in_time, key=lambda item: (item.price, item.rail.value))
+    return min(fitting, key=lambda item: (item.cost.seconds, item.rail.value))
+
+
+def _beaten(loser: _Candidate, winner: _Candidate, allowed_seconds: float) -> Reason:
+    prices = (loser.price, winner.price)
+    if winner.cost.seconds > allowed_seconds:
+        return reasons.compared("slower", loser.cost, winner.cost, prices)
+    if loser.cost.seconds > allowed_seconds:
+        return reasons.too_late(loser.cost, allowed_seconds)
+    return reasons.compared("dearer", loser.cost, winner.cost, prices)
+
+
+def _because(winner: _Candidate, state: _State) -> tuple[Reason, ...]:
+    is_late = winner.cost.seconds > state.allowed_seconds
+    late = (reasons.too_late(winner.cost, state.allowed_seconds),) if is_late else ()
+    health = state.health(winner.rail)
+    is_probe = health.circuit(state.thresholds, state.now) is Circuit.HALF_OPEN
+    probe = (reasons.probing(winner.rail, health),) if is_probe else ()
+    if state.forced is not None:
+        told = reasons.moves("forecast", winner.cost, state.slice, winner.price)
+        return (reasons.asked_for(state.forced), told, *late)
+    told = reasons.moves("fastest" if is_late else "cheapest", winner.cost, state.slice, winner.price)
+    return (told, *late, *probe, *reasons.fits_budget(winner.draws))
+
+
+def _pace(winner: _Candidate, candidates: dict[Rail, _Candidate], state: _State) -> float | None:
+    """Calls a minute for normal work on REST that would leave less than the level for full speed.
+
+    The calls are spread until the forecast sees room for full speed, or until the deadline. Bulk makes
+    too few calls to spread.
+    """
+    calls = winner.cost.api_calls
+    if state.slice.criticality is not Criticality.NORMAL or winner.rail is not Rail.REST or calls < 2:
+        return None
+    if _left_after(winner, state) is None:
+        return None
+    room_at = [_full_speed_at(item, state) for item in candidates.values()]
+    limit = timedelta(seconds=state.thresholds.longest_defer_seconds)
+    spare_seconds = min([*(moment - state.now for moment in room_at if moment is not None), limit])
+    slack_seconds = min(state.allowed_seconds - winner.cost.seconds, spare_seconds.total_seconds())
+    if slack_seconds <= 0:
+        return None
+    return calls * 60.0 / (winner.cost.seconds + slack_seconds)
+
+
+def _full_speed_at(candidate: _Candidate, state: _State) -> datetime | None:
+    units = needs(candidate.cost, state.slice.direction)
+    share = state.thresholds.throttle_below_share
+    return earliest_fit(units, state.headroom, candidate.cost.seconds, share, state.now)
+
+
+def _left_after(winner: _Candidate, state: _State) -> tuple[int, int] | None:
+    """API calls that would be left by forecast, and the level for full speed; None at or above it."""
+    for draw in winner.draws:
+        if draw.budget == DAILY_API_REQUESTS:
+            budget = state.headroom.budgets[draw.budget]
+            left = draw.available + reserve_of(budget, state.reserve) - draw.used
+            level = reserve_of(budget, state.thresholds.throttle_below_share)
+            return (left, level) if left < level else None
+    return None
+
+
+def _paced(winner: _Candidate, pace: float, state: _State) -> Reason:
+    left, level = _left_after(winner, state) or (0, 0)
+    return reasons.paced(winner.cost.api_calls, pace, left, level)
+
+
+def _decision(
+    action: Action,
+    rail: Rail | None,
+    because: tuple[Reason, ...],
+    lost: _Lost,
+    candidates: dict[Rail, _Candidate],
+    state: _State,
+    *,
+    until: datetime | None = None,
+    pace: float | None = None,
+) -> Decision:
     return Decision(
         action=action,
         rail=rail,
         because=because,
         rejected={item: reason for item, reason in lost.items() if item is not rail},
         costs={item: candidate.cost for item, candidate in candidates.items()},
-        slice=slice_,
-        headroom=headroom,
-        decided_at=now,
-        defer_until=now + timedelta(seconds=thresholds.defer_seconds) if action is Action.DEFER else None,
-        forced=forced is not None,
+        slice=state.slice,
+        headroom=state.headroom,
+        decided_at=state.now,
+        defer_until=until,
+        forced=state.forced is not None,
+        pace_calls_per_minute=pace,
+        remarks=state.remarks,
     )
-
-
-def _candidate(
-    slice_: Slice, rail: Rail, headroom: Headroom, history: History, thresholds: Thresholds
-) -> _Candidate:
-    rail_cost = cost(slice_, rail, history.of(rail, slice_.direction))
-    reserve = thresholds.reserve_share[slice_.criticality]
-    rail_draws = list(draws(rail_cost, slice_.direction, headroom, reserve))
-    seconds_price = rail_cost.seconds * thresholds.calls_per_second[slice_.latency_class]
-    return _Candidate(cost=rail_cost, draws=rail_draws, price=price_in_calls(rail_draws) + seconds_price)
-
-
-def _infeasible(slice_: Slice) -> dict[Rail, Reason]:
-    lost = {
-        Rail.CDC: Reason(
-            code="cdc_carries_changes_only",
-            text="Change Data Capture only tells of changes as they happen; it cannot "
-            + ("write records." if slice_.direction is Direction.LOAD else "read a window of the past."),
-            figures={},
-        )
-    }
-    if slice_.fields_refused_by_bulk and slice_.direction is Direction.EXTRACT:
-        names = ", ".join(slice_.fields_refused_by_bulk)
-        lost[Rail.BULK] = Reason(
-            code="fields_refused_by_bulk",
-            text=f"A Bulk query cannot select {names}.",
-            figures={"fields": names},
-        )
-    return lost
-
-
-def _over_budget(candidate: _Candidate, slice_: Slice) -> Reason | None:
-    draw = next((item for item in candidate.draws if not item.fits), None)
-    if draw is None:
-        return None
-    return Reason(
-        code="over_budget",
-        text=f"{_name(candidate.rail)} needs {draw.used:,} of {draw.budget}, and after the reserve "
-        f"{draw.available:,} are left for {slice_.criticality.value} work.",
-        figures={"budget": draw.budget, "needed": draw.used, "available": draw.available},
-    )
-
-
-def _choose(fitting: list[_Candidate], deadline_seconds: float) -> _Candidate:
-    """The cheapest rail that is in time; where none is, the fastest."""
-    in_time = [item for item in fitting if item.cost.seconds <= deadline_seconds]
-    if in_time:
-        return min(in_time, key=lambda item: (item.price, item.rail.value))
-    return min(fitting, key=lambda item: (item.cost.seconds, item.rail.value))
-
-
-def _beaten(loser: _Candidate, winner: _Candidate, deadline_seconds: float) -> Reason:
-    if winner.cost.seconds > deadline_seconds:
-        return _compared("slower", loser, winner)
-    if loser.cost.seconds > deadline_seconds:
-        return _too_late(loser, deadline_seconds)
-    return _compared("dearer", loser, winner)
-
-
-def _too_late(candidate: _Candidate, deadline_seconds: float) -> Reason:
-    return Reason(
-        code="misses_deadline",
-        text=f"{_name(candidate.rail)} would take {candidate.cost.seconds:,.0f} s, the deadline is "
-        f"{deadline_seconds:,.0f} s.",
-        figures={"seconds": candidate.cost.seconds, "deadline_seconds": deadline_seconds},
-    )
-
-
-def _compared(code: str, loser: _Candidate, winner: _Candidate) -> Reason:
-    return Reason(
-        code=code,
-        text=f"{_name(loser.rail)} would cost {_priced(loser)}, {_name(winner.rail)} {_priced(winner)}.",
-        figures={
-            "price": round(loser.price, 3),
-            "winner_price": round(winner.price, 3),
-            "api_calls": loser.cost.api_calls,
-            "seconds": loser.cost.seconds,
-        },
-    )
-
-
-def _because(
-    winner: _Candidate, slice_: Slice, deadline_seconds: float, *, forced: Rail | None
-) -> tuple[Reason, ...]:
-    is_late = winner.cost.seconds > deadline_seconds
-    late = (_too_late(winner, deadline_seconds),) if is_late else ()
-    if forced:
-        return (_asked_for(forced), _forecast("forecast", winner, slice_), *late)
-    code = "fastest" if is_late else "cheapest"
-    return (_forecast(code, winner, slice_), *late, *_headroom_reason(winner))
-
-
-def _forecast(code: str, winner: _Candidate, slice_: Slice) -> Reason:
-    rows = "1 row" if slice_.rows == 1 else f"{slice_.rows:,} rows"
-    return Reason(
-        code=code,
-        text=f"{_name(winner.rail)} moves {rows} ({slice_.bytes_raw / 1e6:,.1f} MB) for {_priced(winner)}.",
-        figures={
-            "rows": slice_.rows,
-            "bytes_raw": slice_.bytes_raw,
-            "api_calls": winner.cost.api_calls,
-            "seconds": winner.cost.seconds,
-            "price": round(winner.price, 3),
-        },
-    )
-
-
-def _headroom_reason(winner: _Candidate) -> tuple[Reason, ...]:
-    return tuple(
-        Reason(
-            code="fits_budget",
-            text=f"{draw.available:,} of {draw.maximum:,} API calls may still be used.",
-            figures={"available": draw.available, "maximum": draw.maximum},
-        )
-        for draw in winner.draws
-        if draw.budget == DAILY_API_REQUESTS
-    )
-
-
-def _asked_for(rail: Rail) -> Reason:
-    return Reason(code="forced", text=f"{_name(rail)} was asked for.", figures={"rail": rail.value})
-
-
-def _not_asked_for(forced: Rail) -> Reason:
-    return Reason(
-        code="not_the_forced_rail", text=f"{_name(forced)} was asked for.", figures={"rail": forced.value}
-    )
-
-
-def _priced(candidate: _Candidate) -> str:
-    cost_ = candidate.cost
-    jobs = f" and {cost_.jobs:,} jobs" if cost_.jobs > 1 else " and 1 job" if cost_.jobs else ""
-    calls = "1 call" if cost_.api_calls == 1 else f"{cost_.api_calls:,} calls"
-    return f"{calls}{jobs} in about {cost_.seconds:,.0f} s"
-
-
-def _name(rail: Rail) -> str:
-    return {Rail.REST: "REST", Rail.BULK: "Bulk", Rail.CDC: "CDC"}[rail]
