@@ -104,7 +104,7 @@ decision = Table(
     metadata,
     Column("id", Uuid, primary_key=True, comment="made by the ledger"),
     _run(),
-    _text("action", "run, defer or refuse"),
+    _text("action", "run, throttle, defer or refuse"),
     _text("rail", "rest, bulk or cdc; null when the action is not to run", nullable=True),
     Column("forced", Boolean, nullable=False, comment="a person asked for this rail"),
     _json("because", "reasons, the weightiest first"),

@@ -102,7 +102,7 @@ class Ledger:
                 because=to_json(decision.because),
                 rejected=to_json(decision.rejected),
                 costs=to_json(decision.costs),
-                inputs=to_json({"slice": decision.slice, "headroom": decision.headroom}),
+                inputs=_inputs(decision),
                 decided_at=decision.decided_at,
                 defer_until=decision.defer_until,
             )
@@ -243,6 +243,12 @@ class Ledger:
 
 def _insert(connection: Connection, table: Table, **values: Any) -> None:
     connection.execute(insert(table).values(**values))
+
+
+def _inputs(decision: Decision) -> Any:
+    """What was weighed, what was wrong with it, and the pace that came of it."""
+    names = ("slice", "headroom", "remarks", "pace_calls_per_minute")
+    return {name: to_json(getattr(decision, name)) for name in names}
 
 
 def _read_run(connection: Connection, run_id: UUID, *, lock: bool = False) -> Any:

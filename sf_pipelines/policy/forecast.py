@@ -32,7 +32,7 @@ OTHER_KIND_OF_DAY = 0.15
 
 QUANTILE = 0.95
 WIDENING = 1.3
-"""The errors of the past are few and partly known to the profile: the back-test holds 90 % only with more room."""
+"""Past errors are few and partly known to the profile: without more room the band would hold too seldom."""
 
 COVERAGE = 0.9
 """What the back-test of docs/forecast.md found, at least, over all but the most irregular weeks."""

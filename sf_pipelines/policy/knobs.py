@@ -33,7 +33,12 @@ class Knob:
 
 
 _GROUPS: Mapping[str, tuple[type[Criticality] | type[LatencyClass], float, float, str]] = {
-    "reserve_share": (Criticality, 0.0, 0.95, "share of each quota that {} work leaves for more critical work"),
+    "reserve_share": (
+        Criticality,
+        0.0,
+        0.95,
+        "share of each quota that {} work leaves for more critical work",
+    ),
     "deadline_seconds": (LatencyClass, 1.0, 7 * DAY_SECONDS, "seconds that {} work may take"),
     "calls_per_second": (LatencyClass, 0.0, 10_000.0, "API calls that a second of {} waiting is worth"),
 }
@@ -90,7 +95,8 @@ def thresholds_of(values: Mapping[str, float]) -> Thresholds:
         group: {member: full[f"{group}.{member.value}"] for member in members}
         for group, (members, *_) in _GROUPS.items()
     }
-    return Thresholds(**grouped, **{name: full[name] for name in _SINGLE})
+    single: dict[str, Any] = {name: full[name] for name in _SINGLE}
+    return Thresholds(**grouped, **single)
 
 
 _ORDER = (

@@ -25,6 +25,9 @@ from sf_pipelines.policy.timing import earliest_fit, is_forecast
 
 _PRICED_RAILS = (Rail.REST, Rail.BULK)
 
+PROBE_SECONDS = 60.0
+"""How soon to ask again while another run probes a rail."""
+
 _Lost = dict[Rail, Reason]
 
 
@@ -162,9 +165,7 @@ def _run(
     return _decision(action, winner.rail, because, lost, candidates, state, pace=pace)
 
 
-def _not_now(
-    candidates: dict[Rail, _Candidate], lost: _Lost, waiting: _Lost, state: _State
-) -> Decision:
+def _not_now(candidates: dict[Rail, _Candidate], lost: _Lost, waiting: _Lost, state: _State) -> Decision:
     asked = (state.forced,) if state.forced else _PRICED_RAILS
     because = tuple(lost[rail] for rail in asked if rail in lost)
     held = [candidates[rail] for rail in asked if rail in waiting]
@@ -176,35 +177,49 @@ def _not_now(
 
 def _defer_until(held: list[_Candidate], state: _State) -> tuple[datetime, tuple[Reason, ...]]:
     """When to ask again: as the forecast and the circuit breakers say, and at some time in any case."""
-    limits, now = state.thresholds, state.now
-    units = [needs(item.cost, state.slice.direction) for item in held]
-    if void(state.headroom, limits, now) is not None and not state.is_critical:
-        return now + timedelta(seconds=limits.defer_seconds), ()
-    ready = [moment for item in held if (moment := _ready_at(item, state)) is not None]
-    if not ready and not any(is_forecast(item, state.headroom) for item in units):
-        return now + timedelta(seconds=limits.defer_seconds), ()
-    latest = now + timedelta(seconds=limits.longest_defer_seconds)
-    told = reasons.fits_at(min(ready)) if ready else reasons.no_fit_in_sight(48)
+    latest = state.now + timedelta(seconds=state.thresholds.longest_defer_seconds)
+    until = min([*(_ready_at(item, state) for item in held), latest])
+    fits = [fit for item in held if (fit := _fit(item, state)) is not None]
+    told: tuple[Reason, ...] = ()
+    if fits and state.now < min(fits):
+        told = (reasons.fits_at(min(fits)),)
+    elif not fits and any(is_forecast(_units(item, state), state.headroom) for item in held):
+        told = (reasons.no_fit_in_sight(),)
     next_start = state.slice.next_start
-    is_sooner = next_start is not None and next_start < min([*ready, latest])
-    first = (reasons.after_next_start(next_start),) if next_start is not None and is_sooner else ()
-    return min([*ready, latest]), (told, *first)
+    if next_start is not None and state.now < next_start < until:
+        told = (*told, reasons.after_next_start(next_start))
+    return until, told
 
 
-def _ready_at(candidate: _Candidate, state: _State) -> datetime | None:
-    """When budgets and circuit breaker let a rail through, None where neither can say."""
-    retry_at = state.health(candidate.rail).retry_at(state.thresholds) or state.now
-    if candidate.rail is state.forced:
-        retry_at = state.now
-    units = needs(candidate.cost, state.slice.direction)
-    if all(draw.fits for draw in candidate.draws):
-        fit = state.now
-    else:
-        fit = earliest_fit(units, state.headroom, candidate.cost.seconds, state.reserve, state.now)
+def _ready_at(candidate: _Candidate, state: _State) -> datetime:
+    """When budgets and circuit breaker let a rail through, as far as anything says so."""
+    limits = state.thresholds
+    fit = _fit(candidate, state)
     if fit is None:
+        blind = void(state.headroom, limits, state.now) or not is_forecast(
+            _units(candidate, state), state.headroom
+        )
+        wait = limits.defer_seconds if blind else limits.longest_defer_seconds
+        fit = state.now + timedelta(seconds=wait)
+    retry_at = None if candidate.rail is state.forced else state.health(candidate.rail).retry_at(limits)
+    # when a probe under way ends nobody knows
+    soonest = state.now + timedelta(seconds=PROBE_SECONDS)
+    return max(fit, retry_at or soonest, soonest)
+
+
+def _fit(candidate: _Candidate, state: _State) -> datetime | None:
+    """When a rail fits the budgets by forecast; now for one that fits already, None if nothing says."""
+    unknown = void(state.headroom, state.thresholds, state.now) is not None
+    if all(draw.fits for draw in candidate.draws) and (state.is_critical or not unknown):
+        return state.now
+    if unknown:
         return None
-    soonest = state.now + timedelta(seconds=60)  # a probe under way ends at a time that nobody knows
-    return max(fit, retry_at, soonest)
+    units = _units(candidate, state)
+    return earliest_fit(units, state.headroom, candidate.cost.seconds, state.reserve, state.now)
+
+
+def _units(candidate: _Candidate, state: _State) -> dict[str, int]:
+    return needs(candidate.cost, state.slice.direction)
 
 
 def _unsafe(rail: Rail, state: _State) -> Reason | None:
@@ -270,9 +285,8 @@ def _pace(winner: _Candidate, candidates: dict[Rail, _Candidate], state: _State)
 
 
 def _full_speed_at(candidate: _Candidate, state: _State) -> datetime | None:
-    units = needs(candidate.cost, state.slice.direction)
     share = state.thresholds.throttle_below_share
-    return earliest_fit(units, state.headroom, candidate.cost.seconds, share, state.now)
+    return earliest_fit(_units(candidate, state), state.headroom, candidate.cost.seconds, share, state.now)
 
 
 def _left_after(winner: _Candidate, state: _State) -> tuple[int, int] | None:

@@ -44,7 +44,9 @@ def over_budget(rail: Rail, draw: Draw, slice_: Slice) -> Reason:
 
 def circuit_open(rail: Rail, health: RailHealth, retry_at: datetime) -> Reason:
     """Why a rail that keeps failing is left alone."""
-    again = "a probe is under way" if health.is_probed else f"it is probed again at {retry_at:%Y-%m-%d %H:%M}Z"
+    again = (
+        "a probe is under way" if health.is_probed else f"it is probed again at {retry_at:%Y-%m-%d %H:%M}Z"
+    )
     return Reason(
         code="circuit_open",
         text=f"{_NAMES[rail]} failed {health.failures_in_a_row:,} times in a row; {again}.",
@@ -65,8 +67,8 @@ def row_locks(rail: Rail, health: RailHealth, limit: float) -> Reason:
     """Why a rail that loses rows to locks is avoided."""
     return Reason(
         code="row_locks",
-        text=f"{_NAMES[rail]} lost {health.lock_rate:.1%} of the last {health.rows_sent:,} rows to row locks, "
-        f"the limit is {limit:.1%}.",
+        text=f"{_NAMES[rail]} lost {health.lock_rate:.1%} of the last {health.rows_sent:,} rows to row "
+        f"locks, the limit is {limit:.1%}.",
         figures={"lock_rate": health.lock_rate, "rows": health.rows_sent, "limit": limit},
     )
 
@@ -164,12 +166,10 @@ def fits_at(when: datetime) -> Reason:
     )
 
 
-def no_fit_in_sight(hours: float) -> Reason:
+def no_fit_in_sight() -> Reason:
     """That the forecast has no room at all."""
     return Reason(
-        code="no_fit_in_sight",
-        text=f"The forecast sees no room within {hours:,.0f} hours.",
-        figures={"hours": hours},
+        code="no_fit_in_sight", text="The forecast sees no room within its two days.", figures={"hours": 48}
     )
 
 

@@ -1,4 +1,4 @@
-"""The knobs of the rail policy: reserves, prices of time, deadlines, circuit breaker. Values only, no choice."""
+"""The knobs of the rail policy: reserves, prices of time, deadlines, circuit breaker. Values only."""
 
 from __future__ import annotations
 

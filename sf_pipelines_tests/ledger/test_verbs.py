@@ -281,8 +281,11 @@ def test_a_decision_is_kept_with_its_inputs(engine: Engine, ledger: Ledger) -> N
     assert row.inputs["slice"]["operation"] == "upsert"
     assert row.inputs["headroom"] == {
         "taken_at": "2026-01-05T12:00:00+00:00",
-        "budgets": {"DailyApiRequests": {"maximum": 100_000, "remaining": 99_000}},
+        "budgets": {
+            "DailyApiRequests": {"maximum": 100_000, "remaining": 99_000, "reserved": 0, "outlook": None}
+        },
     }
+    assert (row.inputs["remarks"], row.inputs["pace_calls_per_minute"]) == ([], None)
 
 
 def test_a_run_that_is_over_takes_no_new_work_but_late_outcomes(engine: Engine, ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from math import ceil
 
 from hypothesis import given
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from sf_pipelines.model.decision import Action, Decision
 from sf_pipelines.model.headroom import Budget, Headroom
+from sf_pipelines.model.outlook import Outlook
 from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation, Rail
 from sf_pipelines.model.slice import Slice
 from sf_pipelines.policy.budgets import draws
+from sf_pipelines.policy.health import RailHealth
 from sf_pipelines.policy.performance import History, Performance
 from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.policy.thresholds import Thresholds
@@ -20,6 +23,16 @@ from sf_pipelines_tests.policy.slices import MAXIMA, NOW
 
 HIGHEST_FIRST = (Criticality.CRITICAL, Criticality.NORMAL, Criticality.DEFERRABLE)
 FORCED = st.sampled_from([None, *Rail])
+
+moments = st.integers(-60, 600).map(lambda minutes: NOW + timedelta(minutes=minutes))
+healths = st.builds(
+    RailHealth,
+    rows_sent=st.integers(0, 1_000_000),
+    lock_rate=st.floats(0.0, 1.0),
+    failures_in_a_row=st.integers(0, 20),
+    last_failed_at=st.integers(0, 600).map(lambda minutes: NOW - timedelta(minutes=minutes)),
+    is_probed=st.booleans(),
+)
 
 
 @st.composite
@@ -36,6 +49,23 @@ def slices(draw: st.DrawFn) -> Slice:
         latency_class=draw(st.sampled_from(LatencyClass)),
         criticality=draw(st.sampled_from(Criticality)),
         fields_refused_by_bulk=draw(st.sampled_from([(), ("BillingAddress",)])),
+        next_start=draw(st.none() | moments),
+        attempt=draw(st.integers(1, 3)),
+        failed_rail=draw(st.sampled_from([None, Rail.REST, Rail.BULK])),
+    )
+
+
+@st.composite
+def outlooks(draw: st.DrawFn, maximum: int) -> Outlook:
+    """A curve that goes anywhere, made at some time before; its error never shrinks."""
+    hours = draw(st.integers(1, 12))
+    steps = st.lists(st.floats(-0.5, 0.5), min_size=hours, max_size=hours)
+    errors = sorted(draw(st.lists(st.floats(0.0, 0.2), min_size=hours, max_size=hours)))
+    return Outlook(
+        made_at=NOW - timedelta(minutes=draw(st.integers(0, 90))),
+        expected=tuple(step * maximum for step in draw(steps)),
+        error=tuple(error * maximum for error in errors),
+        coverage=0.9,
     )
 
 
@@ -45,16 +75,25 @@ def headrooms(draw: st.DrawFn) -> Headroom:
     budgets: dict[str, Budget] = {}
     for name in draw(st.sets(st.sampled_from(sorted(MAXIMA)))):
         maximum = draw(st.integers(0, MAXIMA[name]))
-        budgets[name] = Budget(maximum=maximum, remaining=draw(st.integers(0, maximum)))
-    return Headroom(taken_at=NOW, budgets=budgets)
+        remaining = draw(st.integers(0, maximum))
+        budgets[name] = Budget(
+            maximum=maximum,
+            remaining=remaining,
+            reserved=draw(st.integers(0, remaining)),
+            outlook=draw(st.none() | outlooks(maximum)),
+        )
+    return Headroom(taken_at=NOW - timedelta(minutes=draw(st.integers(0, 90))), budgets=budgets)
 
 
 @st.composite
 def thresholds(draw: st.DrawFn) -> Thresholds:
     """Any thresholds that keep no less for those who must not yield."""
-    reserves = sorted(draw(st.lists(st.floats(0.0, 0.9), min_size=3, max_size=3)))
+    critical, normal, full_speed, deferrable = sorted(
+        draw(st.lists(st.floats(0.0, 0.9), min_size=4, max_size=4))
+    )
     return Thresholds(
-        reserve_share=dict(zip(HIGHEST_FIRST, reserves, strict=True)),
+        reserve_share=dict(zip(HIGHEST_FIRST, (critical, normal, deferrable), strict=True)),
+        throttle_below_share=full_speed,
         deadline_seconds={item: draw(st.floats(1.0, 100_000.0)) for item in LatencyClass},
         calls_per_second={item: draw(st.floats(0.0, 1_000.0)) for item in LatencyClass},
     )
@@ -71,7 +110,8 @@ def histories(draw: st.DrawFn) -> History:
                 rows_per_second=draw(st.floats(1.0, 50_000.0)),
             )
             for pair in known
-        }
+        },
+        health={(rail, item): draw(healths) for rail in (Rail.REST, Rail.BULK) for item in Direction},
     )
 
 
@@ -92,19 +132,31 @@ def test_more_headroom_never_turns_run_into_defer(
     before = decide(work, left, history, knobs, NOW, forced=forced)
     after = decide(work, more(left, extra), history, knobs, NOW, forced=forced)
 
-    assert after.action is Action.RUN or before.action is not Action.RUN
+    assert after.action.sends or not before.action.sends
 
 
 @given(slices(), headrooms(), histories(), thresholds(), FORCED)
-def test_higher_criticality_is_never_deferred_where_lower_runs(
+def test_higher_criticality_never_waits_longer_than_lower_in_the_same_state(
     work: Slice, left: Headroom, history: History, knobs: Thresholds, forced: Rail | None
 ) -> None:
-    runs = [
-        decide(replace(work, criticality=item), left, history, knobs, NOW, forced=forced).action is Action.RUN
+    decisions = [
+        decide(replace(work, criticality=item), left, history, knobs, NOW, forced=forced)
         for item in HIGHEST_FIRST
     ]
+    waits = [waiting_seconds(decision) for decision in decisions if decision.action is not Action.REFUSE]
 
-    assert runs == sorted(runs, reverse=True)
+    assert len(waits) in (0, 3)
+    assert waits == sorted(waits)
+
+
+def waiting_seconds(decision: Decision) -> int:
+    """Until it may start, and by how much longer its pace makes it."""
+    if decision.defer_until is not None:
+        return round((decision.defer_until - NOW).total_seconds())
+    if decision.rail is None or decision.pace_calls_per_minute is None:
+        return 0
+    cost = decision.costs[decision.rail]
+    return round(cost.api_calls * 60 / decision.pace_calls_per_minute - cost.seconds)
 
 
 @given(slices(), headrooms(), histories(), thresholds(), FORCED)
@@ -118,7 +170,8 @@ def test_the_chosen_rail_leaves_every_reserve_whole(
     share = knobs.reserve_share[work.criticality]
     for draw in draws(decision.costs[decision.rail], work.direction, left, 0.0):
         budget = left.budgets[draw.budget]
-        assert draw.used == 0 or budget.remaining - draw.used >= ceil(budget.maximum * share)
+        kept = ceil(budget.maximum * share) + budget.reserved
+        assert draw.used == 0 or budget.remaining - draw.used >= kept
 
 
 @given(slices(), headrooms(), histories(), thresholds(), st.sampled_from(Rail))
@@ -128,7 +181,7 @@ def test_a_forced_rail_is_honoured_or_not_run_at_all(
     decision = decide(work, left, history, knobs, NOW, forced=forced)
 
     assert decision.forced
-    assert decision.rail is (forced if decision.action is Action.RUN else None)
+    assert decision.rail is (forced if decision.action.sends else None)
 
 
 @given(slices(), headrooms(), histories(), thresholds(), FORCED)
@@ -163,7 +216,8 @@ def test_only_a_deferral_has_a_time_and_only_a_run_has_a_rail(
     decision = decide(work, left, history, knobs, NOW, forced=forced)
 
     assert (decision.defer_until is not None) is (decision.action is Action.DEFER)
-    assert (decision.rail is not None) is (decision.action is Action.RUN)
+    assert (decision.rail is not None) is decision.action.sends
+    assert (decision.pace_calls_per_minute is not None) is (decision.action is Action.THROTTLE)
 
 
 @given(slices(), headrooms(), thresholds())
@@ -174,24 +228,15 @@ def test_without_a_forced_rail_nothing_is_ever_refused(
 
 
 @given(slices(), headrooms(), histories(), thresholds())
-def test_a_rail_that_is_late_only_runs_where_no_fitting_one_is_in_time(
+def test_a_rail_that_is_late_only_runs_where_no_other_safe_and_fitting_one_is_in_time(
     work: Slice, left: Headroom, history: History, knobs: Thresholds
 ) -> None:
     decision = decide(work, left, history, knobs, NOW)
-    deadline_seconds = knobs.deadline_seconds[work.latency_class]
-    if decision.rail is None or decision.costs[decision.rail].seconds <= deadline_seconds:
+    if decision.rail is None or decision.because[0].code == "throttled":
         return
 
-    assert not any(_fits(decision, rail, knobs) for rail in decision.costs if _in_time(decision, rail, knobs))
-
-
-def _in_time(decision: Decision, rail: Rail, knobs: Thresholds) -> bool:
-    return decision.costs[rail].seconds <= knobs.deadline_seconds[decision.slice.latency_class]
-
-
-def _fits(decision: Decision, rail: Rail, knobs: Thresholds) -> bool:
-    work = decision.slice
-    if rail is Rail.BULK and work.direction is Direction.EXTRACT and work.fields_refused_by_bulk:
-        return False
-    share = knobs.reserve_share[work.criticality]
-    return all(draw.fits for draw in draws(decision.costs[rail], work.direction, decision.headroom, share))
+    is_late = any(reason.code == "misses_deadline" for reason in decision.because)
+    lost = {reason.code for rail, reason in decision.rejected.items() if rail is not Rail.CDC}
+    assert not is_late or lost <= {
+        "slower", "over_budget", "circuit_open", "fields_refused_by_bulk", "row_locks", "failed_last_time"
+    }  # fmt: skip

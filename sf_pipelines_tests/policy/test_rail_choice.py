@@ -13,7 +13,7 @@ from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.policy.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from sf_pipelines_tests.policy.slices import NOW, extract_slice, headroom, load_slice
 
-RUN, DEFER, REFUSE = Action.RUN, Action.DEFER, Action.REFUSE
+RUN, THROTTLE, DEFER, REFUSE = Action.RUN, Action.THROTTLE, Action.DEFER, Action.REFUSE
 
 
 def choose(slice_: Slice, left: Headroom, *, forced: Rail | None = None) -> Decision:
@@ -50,9 +50,9 @@ def choose(slice_: Slice, left: Headroom, *, forced: Rail | None = None) -> Deci
         pytest.param(
             load_slice(5_000),
             headroom(DailyApiRequests=10_006),
-            RUN,
+            THROTTLE,
             Rail.REST,
-            id="the rail that still fits runs when the other does not",
+            id="the rail that still fits runs, at a pace, when the other does not",
         ),
         pytest.param(
             load_slice(300),

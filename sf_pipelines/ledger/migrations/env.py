@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from sf_pipelines.ledger import quota_tables as quota_tables  # adds its tables to the metadata
 from sf_pipelines.ledger.tables import SCHEMA, metadata
 
 context.configure(
