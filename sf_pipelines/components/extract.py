@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from sf_pipelines.components.launch import LaunchConfig
 from sf_pipelines.components.partitions import NIGHTS, window_of
+from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import CriticalityName, LatencyName, criticality, latency
 from sf_pipelines.model.sync import ExtractSync
 from sf_pipelines.present.outcomes import extract_metadata
@@ -62,7 +63,7 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
         group_name="extract",
         kinds={"salesforce", "parquet", "postgres"},
         owners=component.owners,
-        tags={"salesforce/object": sync.sobject},
+        tags=sync_tags(sync),
         partitions_def=NIGHTS,
     )
     check = dg.AssetCheckSpec(EVERY_ROW, asset=key, description="reported = received = written")
@@ -82,9 +83,13 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
             partition_key=context.partition_key,
             dagster_run_id=context.run.run_id,
             forced_rail=config.forced_rail,
+            forced_reason=config.reason.strip(),
         )
+        config.tag_run(context)
         with pipelines.open(tell=context.log.info) as tools:
             report = run_extract(request, tools)
+            if (changed := config.told_rail(report.decision.rail)) is not None:
+                context.log.info(changed)
         return dg.MaterializeResult(
             asset_key=key, metadata=extract_metadata(report), check_results=[_every_row_check(report)]
         )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sf_pipelines.model.rail import Rail
+
+REASON_TAG = "salesforce/forced_reason"
+RAIL_TAG = "salesforce/rail"
 
 
 class LaunchConfig(dg.Config):
@@ -16,8 +19,33 @@ class LaunchConfig(dg.Config):
     rail: Literal["auto", "rest", "bulk"] = Field(
         default="auto", description="auto lets the policy choose; a forced rail is honoured or refused"
     )
+    reason: str = Field(
+        default="", max_length=500, description="why the rail is forced; needed unless rail is auto, and kept"
+    )
+    routed_rail: Literal["none", "rest", "bulk"] = Field(
+        default="none",
+        description="set by rail_router: what it decided; the run decides again when it starts",
+    )
+
+    @model_validator(mode="after")
+    def _explained(self) -> LaunchConfig:
+        if self.rail != "auto" and not self.reason.strip():
+            raise ValueError(f"rail {self.rail} is forced without a reason: say why in 'reason'")
+        return self
 
     @property
     def forced_rail(self) -> Rail | None:
         """The rail that was asked for, None to let the policy choose."""
         return None if self.rail == "auto" else Rail(self.rail)
+
+    def tag_run(self, context: dg.AssetExecutionContext) -> None:
+        """Keep the reason of a forced rail where the list of runs shows it."""
+        if self.forced_rail is not None:
+            tags = {RAIL_TAG: self.rail, REASON_TAG: self.reason.strip()}
+            context.instance.add_run_tags(context.run.run_id, tags)
+
+    def told_rail(self, decided: Rail | None) -> str | None:
+        """A sentence where the run decided otherwise than the sensor that asked for it."""
+        if self.routed_rail == "none" or decided is None or decided.value == self.routed_rail:
+            return None
+        return f"rail_router had decided {self.routed_rail}; with the facts of now it is {decided.value}."

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from sf_pipelines.components.launch import LaunchConfig
 from sf_pipelines.components.partitions import NIGHTS
+from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import (
     CriticalityName,
     FieldBlock,
@@ -103,7 +104,7 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
         kinds={"salesforce"},
         owners=component.owners,
         deps=[load_key(parent) for parent in component.after],
-        tags={"salesforce/object": sync.sobject},
+        tags=sync_tags(sync),
         partitions_def=NIGHTS,
     )
     checks = [
@@ -125,9 +126,13 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
             partition_key=context.partition_key,
             dagster_run_id=context.run.run_id,
             forced_rail=config.forced_rail,
+            forced_reason=config.reason.strip(),
         )
+        config.tag_run(context)
         with pipelines.open(tell=context.log.info) as tools:
             report = run_load(request, tools)
+            if (changed := config.told_rail(report.decision.rail)) is not None:
+                context.log.info(changed)
             errors = error_counts(tools.engine, report.run_id)
         yield from load_events(key, report, load_metadata(report, errors), partition=context.partition_key)
 

@@ -20,8 +20,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sf_pipelines.ledger.engine import transaction
 from sf_pipelines.ledger.jsonable import to_json
 from sf_pipelines.ledger.quota_tables import quota_outlook, quota_reservation, quota_snapshot
+from sf_pipelines.ledger.tables import sync_run
 from sf_pipelines.ledger.verbs import utc_now
-from sf_pipelines.model.headroom import Budget, Headroom
+from sf_pipelines.model.headroom import DAILY_API_REQUESTS, Budget, Headroom
 from sf_pipelines.model.outlook import Outlook, Reading
 
 RESERVATION_LOCK = 0x5F_0B06
@@ -68,9 +69,14 @@ ended, or whose lease ran out, counts with what it used until a reading has cert
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
-    """What one run was promised of one quota, and has used of it."""
+    """What one run was promised of one quota, and has used of it.
+
+    Attributes:
+        dagster_run_id: the Dagster run that works on it, None outside of Dagster.
+    """
 
     run_id: UUID
+    dagster_run_id: str | None
     budget: str
     amount: int
     used: int
@@ -186,9 +192,12 @@ class QuotaBook:
 
     def open_reservations(self) -> list[Reservation]:
         """Promises to runs that have not ended, lapsed leases included."""
-        names = Reservation.__dataclass_fields__
-        statement = select(*(quota_reservation.c[name] for name in names))
-        statement = statement.where(quota_reservation.c.settled_at.is_(None))
+        names = [name for name in Reservation.__dataclass_fields__ if name != "dagster_run_id"]
+        statement = (
+            select(sync_run.c.dagster_run_id, *(quota_reservation.c[name] for name in names))
+            .join_from(quota_reservation, sync_run, sync_run.c.id == quota_reservation.c.run_id)
+            .where(quota_reservation.c.settled_at.is_(None))
+        )
         with transaction(self._engine) as connection:
             return [Reservation(**row) for row in connection.execute(statement).mappings()]
 
@@ -196,12 +205,13 @@ class QuotaBook:
 def read_headroom(connection: Connection, budgets: Sequence[str], now: datetime) -> Headroom:
     """The facts of a decision about the quotas; a quota that was never read is missing.
 
-    `taken_at` is that of the oldest of the readings, so that none is taken for newer than it is.
+    `taken_at` is that of the API calls, which every answer tells; a quota that the org no longer tells
+    keeps its last figure.
     """
     parameters = {"budgets": list(budgets), "lag": LIMITS_LAG, "now": now}
     rows = connection.execute(_HEADROOM, parameters).all()
     return Headroom(
-        taken_at=min((row.taken_at for row in rows), default=NEVER_READ),
+        taken_at=next((row.taken_at for row in rows if row.budget == DAILY_API_REQUESTS), NEVER_READ),
         budgets={row.budget: _budget(row) for row in rows},
     )
 

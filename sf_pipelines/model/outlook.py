@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,6 +49,11 @@ class Outlook:
     def shortfall(self, start: datetime, end: datetime) -> float:
         """How much less than expected may remain at `end`, as seen from `start`."""
         return _interpolated(self.error, (end - start).total_seconds() / STEP_SECONDS)
+
+    def lower_edge(self, start: datetime, moments: Sequence[datetime]) -> list[float]:
+        """At each moment: the change since `start` if the forecast errs as far as its band goes."""
+        base = self._at(self.expected, start)
+        return [self._at(self.expected, moment) - base - self.shortfall(start, moment) for moment in moments]
 
     def moments(self, start: datetime, end: datetime) -> list[datetime]:
         """The bends of the curve between two moments, both included."""

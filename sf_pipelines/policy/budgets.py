@@ -95,10 +95,7 @@ def lowest_left(budget: Budget, taken_at: datetime, start: datetime, end: dateti
     outlook = budget.outlook
     if outlook is None:
         return left
-    return left + min(
-        outlook.change(taken_at, moment) - outlook.shortfall(taken_at, moment)
-        for moment in outlook.moments(start, end)
-    )
+    return left + min(outlook.lower_edge(taken_at, outlook.moments(start, end)))
 
 
 def price_in_calls(draws_: list[Draw]) -> float:

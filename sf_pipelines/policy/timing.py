@@ -47,10 +47,8 @@ def _margins(budget: Budget, taken_at: datetime, needed: int, now: datetime) -> 
     outlook = budget.outlook
     if outlook is None:
         return [left]
-    moments = (now + timedelta(seconds=STEP_SECONDS * step) for step in range(1, len(outlook.expected) + 1))
-    return [
-        left + outlook.change(taken_at, moment) - outlook.shortfall(taken_at, moment) for moment in moments
-    ]
+    moments = [now + timedelta(seconds=STEP_SECONDS * step) for step in range(1, len(outlook.expected) + 1)]
+    return [left + change for change in outlook.lower_edge(taken_at, moments)]
 
 
 def _holds(margins: list[float], start: int, hours: int) -> bool:

@@ -18,6 +18,8 @@ from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.errors import SalesforceError
 from sf_pipelines.workflows.errors import WorkflowError
+from sf_pipelines.workflows.pacing import paced
+from sf_pipelines.workflows.promises import Promises
 from sf_pipelines.workflows.tools import Tools
 
 KNOWN_ERRORS: tuple[type[Exception], ...] = (
@@ -56,15 +58,17 @@ def open_tools(settings: Settings, *, tell: Callable[[str], None]) -> Generator[
     engine = open_engine(database_url.reveal())
     try:
         migrate(engine)
-        yield Tools(
-            client=connect(salesforce),
-            ledger=Ledger(engine),
-            engine=engine,
-            database_url=database_url,
-            lake=settings.lake,
-            spool=settings.home / "spool",
-            extract_lag_seconds=settings.extract_lag_seconds,
-            tell=tell,
-        )
+        with Promises() as promises:
+            yield Tools(
+                client=paced(connect(salesforce), promises, engine),
+                ledger=Ledger(engine),
+                engine=engine,
+                database_url=database_url,
+                lake=settings.lake,
+                spool=settings.home / "spool",
+                extract_lag_seconds=settings.extract_lag_seconds,
+                promises=promises,
+                tell=tell,
+            )
     finally:
         engine.dispose()

@@ -15,17 +15,17 @@ import pyarrow as pa
 from sf_pipelines.lake.parquet import ParquetSink, read_parquet
 from sf_pipelines.lake.types import arrow_schema
 from sf_pipelines.lake.warehouse import MergeResult, merge_into_raw
-from sf_pipelines.model.decision import Action, Decision
+from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.describe import SObjectDescribe
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict
 from sf_pipelines.model.rail import Direction, Operation, Rail
 from sf_pipelines.model.slice import Slice, Window
 from sf_pipelines.model.sync import ExtractSync
 from sf_pipelines.policy.completeness import extract_verdict
-from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.workflows.bulk_extract import read_by_bulk
 from sf_pipelines.workflows.checks import extract_fields
-from sf_pipelines.workflows.errors import NotRunError, WorkflowError
+from sf_pipelines.workflows.decide import decide_to_send
+from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.read_log import ReadLog
 from sf_pipelines.workflows.rest_extract import read_by_rest
 from sf_pipelines.workflows.tools import Tools
@@ -43,6 +43,7 @@ class ExtractRequest:
     partition_key: str | None = None
     dagster_run_id: str | None = None
     forced_rail: Rail | None = None
+    forced_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,10 +114,14 @@ def _extract(request: ExtractRequest, tools: Tools, run_id: UUID) -> ExtractRepo
     describe = org.describe(sync.sobject)
     fields = extract_fields(sync, describe)
     window = readable_window(request.window, org.org_time(), tools.extract_lag_seconds)
-    decision = _decide(request, describe, fields, window, tools)
-    tools.ledger.record_decision(run_id, decision)
-    if decision.action is not Action.RUN:
-        raise NotRunError(decision)
+    decision = decide_to_send(
+        _slice(request, describe, fields, window, tools),
+        tools,
+        run_id,
+        partition_key=request.partition_key,
+        forced=request.forced_rail,
+        forced_reason=request.forced_reason,
+    )
     schema = arrow_schema(describe, fields)
     log = ReadLog()
     soql = f"SELECT {', '.join(fields)} FROM {describe.name} WHERE {_predicate(window)}"
@@ -143,17 +148,17 @@ def _extract(request: ExtractRequest, tools: Tools, run_id: UUID) -> ExtractRepo
     )
 
 
-def _decide(
+def _slice(
     request: ExtractRequest,
     describe: SObjectDescribe,
     fields: tuple[str, ...],
     window: Window,
     tools: Tools,
-) -> Decision:
+) -> Slice:
     sync = request.sync
     rows = tools.client.rest.count(f"SELECT COUNT() FROM {describe.name} WHERE {_predicate(window)}")
     refused = tuple(name for name in fields if not describe.fields[name].is_carried_by_bulk)
-    slice_ = Slice(
+    return Slice(
         sync=sync.name,
         sobject=describe.name,
         direction=Direction.EXTRACT,
@@ -163,10 +168,6 @@ def _decide(
         latency_class=sync.latency_class,
         criticality=sync.criticality,
         fields_refused_by_bulk=refused,
-    )
-    headroom = tools.client.org.headroom()
-    return decide(
-        slice_, headroom, tools.history, tools.thresholds, tools.clock(), forced=request.forced_rail
     )
 
 

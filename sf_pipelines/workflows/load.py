@@ -12,17 +12,16 @@ from uuid import UUID
 
 from sf_pipelines.lake.payload import Payload, write_payload
 from sf_pipelines.lake.source import read_source
-from sf_pipelines.model.decision import Action, Decision
+from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.describe import SObjectDescribe
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict
 from sf_pipelines.model.rail import Direction, Rail
 from sf_pipelines.model.slice import Slice
 from sf_pipelines.model.sync import LoadSync
 from sf_pipelines.policy.completeness import load_verdict
-from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.workflows.bulk_load import load_by_bulk
 from sf_pipelines.workflows.checks import check_load
-from sf_pipelines.workflows.errors import NotRunError
+from sf_pipelines.workflows.decide import decide_to_send
 from sf_pipelines.workflows.rest_load import load_by_rest
 from sf_pipelines.workflows.sent import Sent
 from sf_pipelines.workflows.tools import Tools
@@ -34,12 +33,14 @@ class LoadRequest:
 
     Attributes:
         forced_rail: a rail that a person asked for; None lets the policy choose.
+        forced_reason: the person's words, kept with the decision.
     """
 
     sync: LoadSync
     partition_key: str | None = None
     dagster_run_id: str | None = None
     forced_rail: Rail | None = None
+    forced_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,18 +113,14 @@ def _decide_and_send(request: LoadRequest, tools: Tools, run_id: UUID) -> tuple[
 
 
 def _decide(request: LoadRequest, payload: Payload, tools: Tools, run_id: UUID) -> Decision:
-    decision = decide(
+    return decide_to_send(
         _slice(request.sync, payload),
-        tools.client.org.headroom(),
-        tools.history,
-        tools.thresholds,
-        tools.clock(),
+        tools,
+        run_id,
+        partition_key=request.partition_key,
         forced=request.forced_rail,
+        forced_reason=request.forced_reason,
     )
-    tools.ledger.record_decision(run_id, decision)
-    if decision.action is not Action.RUN:
-        raise NotRunError(decision)
-    return decision
 
 
 def _write_payload(sync: LoadSync, tools: Tools, run_id: UUID) -> Payload:

@@ -11,9 +11,8 @@ from sqlalchemy import Engine
 
 from sf_pipelines.config.settings import Secret
 from sf_pipelines.ledger.verbs import Ledger
-from sf_pipelines.policy.performance import History
-from sf_pipelines.policy.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from sf_pipelines.rails.ports import SalesforceClient
+from sf_pipelines.workflows.promises import Promises
 
 
 def utc_now() -> datetime:
@@ -34,6 +33,7 @@ class Tools:
         lake: folder or URL of the Parquet lake.
         spool: local folder for payloads and result files of runs under way.
         extract_lag_seconds: how far behind the org's clock an extract window must end.
+        promises: quota that runs of this process hold.
         tell: takes a sentence of progress.
     """
 
@@ -44,7 +44,6 @@ class Tools:
     lake: str
     spool: Path
     extract_lag_seconds: int
-    thresholds: Thresholds = DEFAULT_THRESHOLDS
-    history: History = field(default_factory=History)
+    promises: Promises = field(default_factory=Promises)
     clock: Callable[[], datetime] = utc_now
     tell: Callable[[str], None] = _silent

@@ -34,7 +34,7 @@ def test_a_quota_that_was_never_read_is_missing(book: QuotaBook) -> None:
     assert book.headroom([CALLS, DAILY_BULK_BATCHES]).budgets == {}
 
 
-def test_the_newest_reading_of_each_quota_counts_and_the_oldest_of_them_dates_the_headroom(
+def test_the_newest_reading_of_each_quota_counts_and_that_of_the_calls_dates_the_headroom(
     book: QuotaBook,
 ) -> None:
     batches = {DAILY_BULK_BATCHES: Budget(maximum=15_000, remaining=14_000)}
@@ -45,7 +45,7 @@ def test_the_newest_reading_of_each_quota_counts_and_the_oldest_of_them_dates_th
     headroom = book.headroom([CALLS, DAILY_BULK_BATCHES])
 
     assert headroom.budgets == batches | {CALLS: Budget(maximum=1_000, remaining=-3)}
-    assert headroom.taken_at == NOON - timedelta(hours=1)
+    assert headroom.taken_at == NOON
 
 
 def test_a_forecast_comes_back_as_it_was_stored(book: QuotaBook) -> None:

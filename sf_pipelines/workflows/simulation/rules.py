@@ -46,15 +46,19 @@ class Rule(ABC):
 
     def tick(self, org: ModelOrg) -> None:
         """Called once a minute, before anything is chosen."""
+        del org
 
     def started(self, job: Job, units: Mapping[str, int]) -> None:
         """A job was started that will take these units."""
+        del job, units
 
     def used(self, job: Job, units: Mapping[str, int]) -> None:
         """A job has used units."""
+        del job, units
 
     def ended(self, job: Job) -> None:
         """A job is done."""
+        del job
 
 
 class FixedRule(Rule):

@@ -116,7 +116,8 @@ SYNCS = (
     _sync("prices_load", _LOAD, _CRITICAL, _BATCH, DAY_MINUTES, 400_000, 2 * 3600, 120),
     _sync("contacts_load", _LOAD, _NORMAL, _BATCH, 60, 30_000, 3600, 25),
     _sync("accounts_extract", _EXTRACT, _NORMAL, _BATCH, 120, 200_000, 2 * 3600, 40),
-    _sync("addresses_extract", _EXTRACT, _NORMAL, _BATCH, 240, 400_000, 4 * 3600, 50, is_refused_by_bulk=True),
+    _sync("addresses_extract", _EXTRACT, _NORMAL, _BATCH, 240, 400_000, 4 * 3600, 50,
+          is_refused_by_bulk=True),
     *(_sync(f"usage_{n}_load", _LOAD, _NORMAL, _SOON, 5, 120, 300, n % 5) for n in range(1, 7)),
     _sync("scores_load", _LOAD, _DEFERRABLE, _BATCH, 30, 5_000, 12 * 3600, 13),
     _sync("history_extract", _EXTRACT, _DEFERRABLE, _BATCH, DAY_MINUTES, 6_000_000, 24 * 3600, 11 * 60,
@@ -156,4 +157,4 @@ def other_use(days: int, seed: int) -> _Floats:
         looping = (day == loop_day) & (hour >= 10) & (hour < 17)
         mean += np.where(looping, 100.0, 0.0)
     bursts = (random.random(minutes.size) < 0.01) * random.exponential(150.0, minutes.size)
-    return random.poisson(mean) + bursts.astype(int)
+    return random.poisson(mean) + np.floor(bursts)

@@ -1,0 +1,50 @@
+"""Tags of a sync's asset: what sensors need to know of a sync without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sf_pipelines.model.rail import Criticality, LatencyClass
+from sf_pipelines.model.sync import ExtractSync, LoadSync
+
+OBJECT_TAG = "salesforce/object"
+SYNC_TAG = "salesforce/sync"
+CRITICALITY_TAG = "salesforce/criticality"
+LATENCY_TAG = "salesforce/latency_class"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaggedSync:
+    """A sync as its asset's tags tell it."""
+
+    name: str
+    sobject: str
+    criticality: Criticality
+    latency_class: LatencyClass
+
+
+def sync_tags(sync: LoadSync | ExtractSync) -> dict[str, str]:
+    """The tags of the asset of a sync."""
+    return {
+        OBJECT_TAG: sync.sobject,
+        SYNC_TAG: sync.name,
+        CRITICALITY_TAG: sync.criticality.value,
+        LATENCY_TAG: sync.latency_class.value,
+    }
+
+
+def read_tags(tags: Mapping[str, str]) -> TaggedSync | None:
+    """The sync of an asset, None for an asset of another kind.
+
+    Raises:
+        ValueError: a criticality or a latency class that this release does not know.
+    """
+    if SYNC_TAG not in tags:
+        return None
+    return TaggedSync(
+        name=tags[SYNC_TAG],
+        sobject=tags[OBJECT_TAG],
+        criticality=Criticality(tags[CRITICALITY_TAG]),
+        latency_class=LatencyClass(tags[LATENCY_TAG]),
+    )
