@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from sf_pipelines.local.known_errors import KNOWN_ERRORS, sentence
@@ -110,6 +111,90 @@ def emulator(
         rotates_refresh_tokens=rotate_refresh_tokens,
         seed=seed,
     )
+
+
+policy_app = typer.Typer(
+    help="Thresholds of the rail policy; a change holds from the next decision on.", no_args_is_help=True
+)
+app.add_typer(policy_app, name="policy")
+
+
+@policy_app.command("show", epilog="Example:  sf-pipelines policy show --json")
+def policy_show(as_json: JsonOption = False) -> None:
+    """Show every threshold: its value, bounds and meaning, and who set it."""
+    from sf_pipelines.local.policy_command import show_policy
+
+    _answer(*show_policy(), as_json=as_json)
+
+
+@policy_app.command(
+    "set",
+    epilog="Example:  sf-pipelines policy set reserve_share.normal=0.15 throttle_below_share=0.3 "
+    "reserve_share.deferrable=0.3 --reason 'quarter end'",
+)
+def policy_set(
+    assignments: Annotated[list[str], typer.Argument(help="name=value, several at once are set together.")],
+    reason: Annotated[str, typer.Option(help="Why, for the history.")],
+    by: Annotated[str | None, typer.Option(help="Who; by default the user of this machine.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set thresholds, all of those given or none."""
+    from sf_pipelines.local.policy_command import set_policy
+
+    _answer(*set_policy(assignments, reason=reason, set_by=by), as_json=as_json)
+
+
+@policy_app.command("history", epilog="Example:  sf-pipelines policy history reserve_share.normal")
+def policy_changes(
+    name: Annotated[str | None, typer.Argument(help="Only changes of this threshold.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Changes shown.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who set what, when and why."""
+    from sf_pipelines.local.policy_command import policy_history
+
+    _answer(*policy_history(name, limit=limit), as_json=as_json)
+
+
+@app.command(
+    epilog="Examples:  sf-pipelines plan account_load --rows 250000  |  "
+    "sf-pipelines plan account_extract --backfill 2026-01-01 2026-03-31 --json",
+)
+def plan(
+    sync: Annotated[str, typer.Argument(help="Name of a declared sync.")],
+    rows: Annotated[int | None, typer.Option(min=0, help="Rows; by default those of its last run.")] = None,
+    bytes_raw: Annotated[int | None, typer.Option("--bytes", min=0, help="Size as CSV, in bytes.")] = None,
+    backfill: Annotated[
+        tuple[datetime, datetime] | None,
+        typer.Option(help="First and last night of a backfill.", formats=["%Y-%m-%d"]),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would happen to a sync now: rail, price in calls, jobs, bytes and minutes, and why."""
+    from sf_pipelines.local.plan_command import plan_sync
+
+    nights = (backfill[0].date(), backfill[1].date()) if backfill else None
+    _answer(*plan_sync(sync, rows=rows, bytes_raw=bytes_raw, backfill=nights), as_json=as_json)
+
+
+@app.command(epilog="Examples:  sf-pipelines simulate --json  |  sf-pipelines simulate --png month.png")
+def simulate(
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days to simulate.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Of the workload and the other applications.")] = 1,
+    png: Annotated[Path | None, typer.Option(help="Write a plot to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the rail policy with fixed rules over a month of declared syncs on a modelled org."""
+    from sf_pipelines.local.simulate_command import simulate_month
+
+    _answer(*simulate_month(days=days, seed=seed, png=png), as_json=as_json)
+
+
+def _answer(document: dict[str, Any], shown: RenderableType, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(document)
+    else:
+        Console().print(shown)
 
 
 def _teller() -> Callable[[str], None]:

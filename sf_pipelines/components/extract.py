@@ -85,7 +85,7 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
             forced_rail=config.forced_rail,
             forced_reason=config.reason.strip(),
         )
-        config.tag_run(context)
+        config.accept(context)
         with pipelines.open(tell=context.log.info) as tools:
             report = run_extract(request, tools)
             if (changed := config.told_rail(report.decision.rail)) is not None:

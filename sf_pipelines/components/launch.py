@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sf_pipelines.model.rail import Rail
 
@@ -27,20 +27,23 @@ class LaunchConfig(dg.Config):
         description="set by rail_router: what it decided; the run decides again when it starts",
     )
 
-    @model_validator(mode="after")
-    def _explained(self) -> LaunchConfig:
-        if self.rail != "auto" and not self.reason.strip():
-            raise ValueError(f"rail {self.rail} is forced without a reason: say why in 'reason'")
-        return self
-
     @property
     def forced_rail(self) -> Rail | None:
         """The rail that was asked for, None to let the policy choose."""
         return None if self.rail == "auto" else Rail(self.rail)
 
-    def tag_run(self, context: dg.AssetExecutionContext) -> None:
-        """Keep the reason of a forced rail where the list of runs shows it."""
+    def accept(self, context: dg.AssetExecutionContext) -> None:
+        """Keep the reason of a forced rail where the list of runs shows it.
+
+        Raises:
+            dagster.Failure: a rail is forced without a reason.
+        """
         if self.forced_rail is not None:
+            if not self.reason.strip():
+                raise dg.Failure(
+                    f"Rail {self.rail} is forced without a reason: say why in 'reason', or set rail to auto.",
+                    allow_retries=False,
+                )
             tags = {RAIL_TAG: self.rail, REASON_TAG: self.reason.strip()}
             context.instance.add_run_tags(context.run.run_id, tags)
 

@@ -128,7 +128,7 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
             forced_rail=config.forced_rail,
             forced_reason=config.reason.strip(),
         )
-        config.tag_run(context)
+        config.accept(context)
         with pipelines.open(tell=context.log.info) as tools:
             report = run_load(request, tools)
             if (changed := config.told_rail(report.decision.rail)) is not None:

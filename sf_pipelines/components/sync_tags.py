@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sf_pipelines.model.rail import Criticality, LatencyClass
+from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation
 from sf_pipelines.model.sync import ExtractSync, LoadSync
 
 OBJECT_TAG = "salesforce/object"
 SYNC_TAG = "salesforce/sync"
 CRITICALITY_TAG = "salesforce/criticality"
 LATENCY_TAG = "salesforce/latency_class"
+OPERATION_TAG = "salesforce/operation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,8 +21,15 @@ class TaggedSync:
 
     name: str
     sobject: str
+    operation: Operation
     criticality: Criticality
     latency_class: LatencyClass
+
+    @property
+    def direction(self) -> Direction:
+        """A query reads, everything else writes."""
+        is_read = self.operation in (Operation.QUERY, Operation.QUERY_ALL)
+        return Direction.EXTRACT if is_read else Direction.LOAD
 
 
 def sync_tags(sync: LoadSync | ExtractSync) -> dict[str, str]:
@@ -29,6 +37,7 @@ def sync_tags(sync: LoadSync | ExtractSync) -> dict[str, str]:
     return {
         OBJECT_TAG: sync.sobject,
         SYNC_TAG: sync.name,
+        OPERATION_TAG: (sync.operation if isinstance(sync, LoadSync) else Operation.QUERY).value,
         CRITICALITY_TAG: sync.criticality.value,
         LATENCY_TAG: sync.latency_class.value,
     }
@@ -38,13 +47,14 @@ def read_tags(tags: Mapping[str, str]) -> TaggedSync | None:
     """The sync of an asset, None for an asset of another kind.
 
     Raises:
-        ValueError: a criticality or a latency class that this release does not know.
+        ValueError: an operation, a criticality or a latency class that this release does not know.
     """
     if SYNC_TAG not in tags:
         return None
     return TaggedSync(
         name=tags[SYNC_TAG],
         sobject=tags[OBJECT_TAG],
+        operation=Operation(tags[OPERATION_TAG]),
         criticality=Criticality(tags[CRITICALITY_TAG]),
         latency_class=LatencyClass(tags[LATENCY_TAG]),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil, floor, inf
 
-from sf_pipelines.model.decision import RailCost
+from sf_pipelines.model.decision import Decision, RailCost
 from sf_pipelines.model.headroom import (
     DAILY_API_REQUESTS,
     DAILY_BULK_BATCHES,
@@ -82,6 +82,18 @@ def draws(
                 left = min(left, floor(lowest_left(budget, headroom.taken_at, now, end)))
             available = max(0, left - reserve_of(budget, reserve_share))
             yield Draw(budget=name, used=used, available=available, maximum=budget.maximum)
+
+
+def promised(headroom: Headroom, decision: Decision) -> Headroom:
+    """The headroom once the chosen rail of a decision has its part."""
+    if decision.rail is None:
+        return headroom
+    taken = needs(decision.costs[decision.rail], decision.slice.direction)
+    budgets = {
+        name: replace(budget, reserved=budget.reserved + taken.get(name, 0))
+        for name, budget in headroom.budgets.items()
+    }
+    return replace(headroom, budgets=budgets)
 
 
 def reserve_of(budget: Budget, share: float) -> int:

@@ -13,7 +13,7 @@ from sf_pipelines.policy.forecast import HISTORY_DAYS, forecast
 from sf_pipelines.rails.ports import OrgPort
 
 CADENCE_SHARE = 0.005
-"""Part of the daily API calls that reading `/limits` on a schedule may cost: half of the 1 % that is promised."""
+"""Part of the daily API calls that reading `/limits` on a schedule may cost, half of the promised 1 %."""
 
 SHORTEST_CADENCE_SECONDS = 300.0
 """`/limits` itself is up to five minutes behind [D RESTG], so that reading it more often tells nothing."""

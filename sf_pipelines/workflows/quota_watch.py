@@ -1,4 +1,4 @@
-"""The watch over the quotas: a reading when one is due, promises of dead runs given back, deferred work let go."""
+"""The watch over the quotas: readings when due, promises of dead runs given back, deferred work let go."""
 
 from __future__ import annotations
 

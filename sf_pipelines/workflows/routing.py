@@ -17,13 +17,16 @@ from sf_pipelines.ledger.queries import recent_runs
 from sf_pipelines.ledger.quota import QuotaBook
 from sf_pipelines.ledger.thresholds import read_thresholds
 from sf_pipelines.model.decision import Decision
-from sf_pipelines.model.headroom import WATCHED_BUDGETS, Headroom
+from sf_pipelines.model.headroom import WATCHED_BUDGETS
 from sf_pipelines.model.slice import Slice
-from sf_pipelines.policy.budgets import needs
+from sf_pipelines.policy.budgets import promised
 from sf_pipelines.policy.rail_choice import decide
 
 MISSED_AFTER = timedelta(hours=4)
 """How long after its night a sync that did not run counts as missed: its schedule has had its turn."""
+
+HABIT_NIGHTS = 3
+"""A sync that ran for any of so many nights before is one that runs every night."""
 
 RUNS_LOOKED_AT = 20
 
@@ -51,7 +54,7 @@ class PendingWork:
 
 
 def pending_work(engine: Engine, syncs: Iterable[str], now: datetime) -> list[PendingWork]:
-    """Deferred work, and the last night of every sync that ran on earlier nights but not on this one."""
+    """Deferred work, and the last night of every nightly sync that did not run for it."""
     deferred = [_of_deferral(item) for item in pending_deferrals(engine)]
     known = set(syncs)
     missed = [work for sync in sorted(known) if (work := _missed(engine, sync, now)) is not None]
@@ -69,7 +72,7 @@ def decide_pending(
         for work in sorted(works, key=lambda item: order[item.slice.criticality.value]):
             history = read_history(desk.connection, work.slice.sobject, desk.now)
             decision = decide(work.slice, headroom, history, thresholds, desk.now)
-            headroom = _less(headroom, decision)
+            headroom = promised(headroom, decision)
             decided.append((work, decision))
     return decided
 
@@ -104,9 +107,11 @@ def _missed(engine: Engine, sync: str, now: datetime) -> PendingWork | None:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if now < midnight + MISSED_AFTER:
         return None
-    night = f"{midnight - timedelta(days=1):%Y-%m-%d}"
-    ran = [run.partition_key for run in recent_runs(engine, sync=sync, limit=RUNS_LOOKED_AT)]
-    if night in ran or not any(key is not None and key < night for key in ran):
+    night, *nights_before = (
+        f"{midnight - timedelta(days=days):%Y-%m-%d}" for days in range(1, HABIT_NIGHTS + 2)
+    )
+    ran = {run.partition_key for run in recent_runs(engine, sync=sync, limit=RUNS_LOOKED_AT)}
+    if night in ran or ran.isdisjoint(nights_before):
         return None
     with QuotaBook(engine, clock=lambda: now).desk() as desk:
         slice_ = last_slice(desk.connection, sync)
@@ -114,15 +119,3 @@ def _missed(engine: Engine, sync: str, now: datetime) -> PendingWork | None:
         return None
     why = f"The night of {night} was never tried."
     return PendingWork(slice=slice_, partition_key=night, attempt=1, not_before=None, why=why)
-
-
-def _less(headroom: Headroom, decision: Decision) -> Headroom:
-    """The headroom once the chosen rail has its part."""
-    if decision.rail is None:
-        return headroom
-    taken = needs(decision.costs[decision.rail], decision.slice.direction)
-    budgets = {
-        name: replace(budget, reserved=budget.reserved + taken.get(name, 0))
-        for name, budget in headroom.budgets.items()
-    }
-    return replace(headroom, budgets=budgets)

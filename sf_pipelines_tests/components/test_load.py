@@ -128,11 +128,11 @@ def test_the_ledger_knows_the_dagster_run_and_the_night(
 def test_a_rail_can_be_forced_in_the_launchpad(
     instance: dg.DagsterInstance, tmp_path: Path, engine: Engine
 ) -> None:
-    result = materialized(load_of(tmp_path, *GOOD), instance, config={"rail": "rest"})
+    result = materialized(load_of(tmp_path, *GOOD), instance, config={"rail": "rest", "reason": "a try"})
 
     assert result.success
     (run,) = recent_runs(engine, sync="account_load", limit=5)
-    assert run.because.startswith("REST was asked for.")
+    assert run.because.startswith("REST was asked for: a try.")
 
 
 def test_an_unknown_rail_is_refused_before_anything_runs(

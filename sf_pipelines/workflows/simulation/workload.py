@@ -157,4 +157,4 @@ def other_use(days: int, seed: int) -> _Floats:
         looping = (day == loop_day) & (hour >= 10) & (hour < 17)
         mean += np.where(looping, 100.0, 0.0)
     bursts = (random.random(minutes.size) < 0.01) * random.exponential(150.0, minutes.size)
-    return random.poisson(mean) + np.floor(bursts)
+    return (random.poisson(mean) + np.floor(bursts)).astype(np.float64)
