@@ -1,4 +1,4 @@
-"""`sf-pipelines simulate`: a month under the rail policy and under fixed rules, as a table, JSON and a plot."""
+"""`sf-pipelines simulate`: a month under the rail policy and under fixed rules, as a table or a plot."""
 
 from __future__ import annotations
 
