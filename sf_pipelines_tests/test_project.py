@@ -51,6 +51,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
     assert assets == [
         "salesforce/account/extract",
         "salesforce/account/load",
+        "salesforce/api_limits",
         "salesforce/opportunity/extract",
         "salesforce/opportunity/load",
     ]
@@ -58,6 +59,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "salesforce/account/extract:every_row_accounted_for",
         "salesforce/account/load:every_row_accounted_for",
         "salesforce/account/load:rejects_within_tolerance",
+        "salesforce/api_limits:within_quota_budget",
         "salesforce/opportunity/extract:every_row_accounted_for",
         "salesforce/opportunity/load:every_row_accounted_for",
         "salesforce/opportunity/load:rejects_within_tolerance",
@@ -66,6 +68,8 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "nightly_extract_schedule",
         "nightly_load_schedule",
     ]
+    assert sorted(sensor.name for sensor in repository.sensor_defs) == ["quota_headroom", "rail_router"]
+    assert "set_rail_policy" in {job.name for job in repository.get_all_jobs()}
 
 
 def test_opportunities_wait_for_the_accounts_that_they_refer_to() -> None:

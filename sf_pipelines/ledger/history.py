@@ -92,10 +92,10 @@ def _health(newest_first: Sequence[Row[Any]]) -> RailHealth:
         if row.state != "error":
             break
         failures += 1
-    sent = sum(row.submitted for row in ended)
+    sent, locked = sum(row.submitted for row in ended), sum(int(row.locked) for row in ended)
     return RailHealth(
         rows_sent=sent,
-        lock_rate=sum(row.locked for row in ended) / sent if sent else 0.0,
+        lock_rate=locked / sent if sent else 0.0,
         failure_rate=sum(row.lost for row in ended) / sent if sent else 0.0,
         failures_in_a_row=failures,
         last_failed_at=ended[0].finished_at if failures else None,

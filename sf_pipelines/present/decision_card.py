@@ -16,6 +16,7 @@ def decision_card(decision: Decision) -> str:
         "",
         *(f"- {reason.text}" for reason in decision.because),
         *_why_not(decision),
+        *(f"- Note: {remark.text}" for remark in decision.remarks),
         *_ask_again(decision),
         "",
         "| Rail | API calls | Jobs | Batches | MB | Seconds |",
@@ -34,6 +35,11 @@ def decision_figures(decision: Decision) -> dict[str, int | float]:
     remaining = decision.headroom.remaining(DAILY_API_REQUESTS)
     if remaining is not None:
         figures["api_calls_left"] = remaining
+    budget = decision.headroom.budgets.get(DAILY_API_REQUESTS)
+    if budget is not None:
+        figures["api_calls_reserved"] = budget.reserved
+    if decision.pace_calls_per_minute is not None:
+        figures["pace_calls_per_minute"] = round(decision.pace_calls_per_minute, 2)
     if decision.rail is not None:
         figures["calls_forecast"] = decision.costs[decision.rail].api_calls
         figures["seconds_forecast"] = decision.costs[decision.rail].seconds

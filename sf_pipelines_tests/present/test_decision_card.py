@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sf_pipelines.model.decision import Decision
+from sf_pipelines.model.decision import Decision, Reason
 from sf_pipelines.model.headroom import Headroom
 from sf_pipelines.present.decision_card import decision_card, decision_figures
 from sf_pipelines_tests.present.decisions import DEFERRED, NOW, REFUSED, RUN
@@ -59,6 +59,7 @@ def test_the_figures_of_a_run_are_plain_numbers_for_plots() -> None:
         "rows_to_move": 200_000,
         "bytes_to_move": 20_000_000,
         "api_calls_left": 99_000,
+        "api_calls_reserved": 0,
         "calls_forecast": 14,
         "seconds_forecast": 211.2,
     }
@@ -68,4 +69,14 @@ def test_what_is_not_known_has_no_figure_rather_than_a_zero() -> None:
     unknown = replace(RUN, headroom=Headroom(taken_at=NOW, budgets={}))
 
     assert "api_calls_left" not in decision_figures(unknown)
-    assert set(decision_figures(DEFERRED)) == {"rows_to_move", "bytes_to_move", "api_calls_left"}
+    assert set(decision_figures(DEFERRED)) == {
+        "rows_to_move", "bytes_to_move", "api_calls_left", "api_calls_reserved"
+    }  # fmt: skip
+
+
+def test_a_paced_run_shows_its_pace_and_what_was_wrong_with_its_inputs() -> None:
+    skewed = Reason(code="clock_skew", text="The reading is ahead.", figures={})
+    paced = replace(RUN, pace_calls_per_minute=12.345, remarks=(skewed,))
+
+    assert decision_figures(paced)["pace_calls_per_minute"] == 12.35
+    assert "- Note: The reading is ahead." in decision_card(paced)
