@@ -68,6 +68,7 @@ def test_the_metadata_of_a_load() -> None:
         "rows_to_move": 200_000,
         "bytes_to_move": 20_000_000,
         "api_calls_left": 99_000,
+        "api_calls_reserved": 0,
         "calls_forecast": 14,
         "seconds_forecast": 211.2,
     }
@@ -140,6 +141,7 @@ def test_the_metadata_of_an_extract() -> None:
         "rows_to_move": 200_000,
         "bytes_to_move": 20_000_000,
         "api_calls_left": 99_000,
+        "api_calls_reserved": 0,
         "calls_forecast": 14,
         "seconds_forecast": 211.2,
     }
