@@ -25,7 +25,8 @@ def show_policy() -> Answer:
     """Every threshold with its value, bounds and meaning, and who set it."""
     with open_ledger_database() as engine:
         values, changes = values_of(current_thresholds(engine)), changes_in_force(engine)
-    table = Table("Threshold", title="Thresholds of the rail policy")
+    table = Table(title="Thresholds of the rail policy")
+    table.add_column("Threshold", no_wrap=True)
     for column in ("Value", "Least", "Most"):
         table.add_column(column, justify="right")
     table.add_column("Meaning")
