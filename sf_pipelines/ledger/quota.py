@@ -125,6 +125,16 @@ class QuotaBook:
         with transaction(self._engine) as connection:
             return read_headroom(connection, budgets, self._clock())
 
+    def record_answer(self, budgets: Mapping[str, Budget]) -> None:
+        """Keep what the header of an answer told just now."""
+        self.record_reading(Headroom(taken_at=self._clock(), budgets=budgets), source="answer")
+
+    def limits_read_at(self) -> datetime | None:
+        """When `/limits` itself was read last, None if never."""
+        newest = select(func.max(quota_snapshot.c.taken_at)).where(quota_snapshot.c.source == "limits")
+        with transaction(self._engine) as connection:
+            return connection.execute(newest).scalar_one()
+
     def record_reading(self, headroom: Headroom, *, source: str = "limits") -> None:
         """Keep what the org told, as it told it."""
         rows = [

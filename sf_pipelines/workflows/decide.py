@@ -51,7 +51,7 @@ def decide_to_send(
         if decision.rail is not None:
             units = needs(decision.costs[decision.rail], slice_.direction)
             desk.reserve(run_id, units, lease_seconds=LEASE_SECONDS)
-            tools.promises.keep(run_id, units, book, lambda: tools.client.org.calls_made)
+            tools.promises.keep(run_id, units, book, tools.client.org)
     tools.ledger.record_decision(run_id, decision)
     if not decision.action.sends:
         if decision.action is Action.DEFER:

@@ -6,7 +6,7 @@ Opened with the tools and closed with them. Where a process dies, its promises l
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,7 +14,8 @@ from uuid import UUID
 
 from sf_pipelines.ledger.engine import LedgerError
 from sf_pipelines.ledger.quota import QuotaBook
-from sf_pipelines.model.headroom import DAILY_API_REQUESTS
+from sf_pipelines.model.headroom import DAILY_API_REQUESTS, Budget
+from sf_pipelines.rails.ports import OrgPort
 
 LEASE_SECONDS = 300.0
 HEARTBEAT_SECONDS = 60.0
@@ -25,13 +26,20 @@ HEARTBEAT_SECONDS = 60.0
 class _Promise:
     book: QuotaBook
     units: Mapping[str, int]
-    calls_made: Callable[[], int]
+    org: OrgPort
     calls_before: int
 
     def used(self) -> dict[str, int]:
         """API calls as counted; of the other quotas all that was promised, since Bulk takes them at once."""
-        calls = self.calls_made() - self.calls_before
+        calls = self.org.calls_made - self.calls_before
         return {**self.units, DAILY_API_REQUESTS: calls}
+
+    def note_reading(self) -> None:
+        """Keep what the newest answer told of the API calls on the side: it cost nothing."""
+        usage = self.org.api_usage
+        if usage is not None:
+            left = Budget(maximum=usage.maximum, remaining=usage.maximum - usage.used)
+            self.book.record_answer({DAILY_API_REQUESTS: left})
 
 
 class Promises:
@@ -59,11 +67,9 @@ class Promises:
         with suppress(LedgerError):
             self.settle_all()
 
-    def keep(
-        self, run_id: UUID, units: Mapping[str, int], book: QuotaBook, calls_made: Callable[[], int]
-    ) -> None:
+    def keep(self, run_id: UUID, units: Mapping[str, int], book: QuotaBook, org: OrgPort) -> None:
         """From here on the calls that are made count against this promise."""
-        promise = _Promise(book=book, units=units, calls_made=calls_made, calls_before=calls_made())
+        promise = _Promise(book=book, units=units, org=org, calls_before=org.calls_made)
         with self._lock:
             self._kept[run_id] = promise
 
@@ -73,6 +79,7 @@ class Promises:
             kept = dict(self._kept)
         for run_id, promise in kept.items():
             promise.book.note_use(run_id, promise.used(), lease_seconds=LEASE_SECONDS)
+            promise.note_reading()
 
     def settle_all(self) -> None:
         """Give back what was not used."""
@@ -80,6 +87,7 @@ class Promises:
             kept, self._kept = self._kept, {}
         for run_id, promise in kept.items():
             promise.book.settle(run_id, promise.used())
+            promise.note_reading()
 
     def _beat(self) -> None:
         while not self._is_over.wait(HEARTBEAT_SECONDS):

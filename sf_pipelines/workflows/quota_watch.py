@@ -39,7 +39,7 @@ def watch_quota(tools: Tools, *, is_over: Callable[[str], bool]) -> QuotaWatch:
     """
     book = QuotaBook(tools.engine, clock=tools.clock)
     given_back = _give_back(book, is_over)
-    wait_seconds = _wait_seconds(book.headroom(WATCHED_BUDGETS), tools)
+    wait_seconds = _wait_seconds(book, tools)
     if wait_seconds <= 0:
         read_quota(tools.client.org, book, tools.clock)
     headroom = book.headroom(WATCHED_BUDGETS)
@@ -52,11 +52,13 @@ def watch_quota(tools: Tools, *, is_over: Callable[[str], bool]) -> QuotaWatch:
     )
 
 
-def _wait_seconds(known: Headroom, tools: Tools) -> float:
-    calls = known.budgets.get(DAILY_API_REQUESTS)
-    if calls is None:
+def _wait_seconds(book: QuotaBook, tools: Tools) -> float:
+    """Headers tell of the API calls only, so the other quotas wait for `/limits`."""
+    calls = book.headroom([DAILY_API_REQUESTS]).budgets.get(DAILY_API_REQUESTS)
+    read_at = book.limits_read_at()
+    if calls is None or read_at is None:
         return 0.0
-    age_seconds = (tools.clock() - known.taken_at).total_seconds()
+    age_seconds = (tools.clock() - read_at).total_seconds()
     return cadence_seconds(calls.maximum) - age_seconds
 
 

@@ -41,6 +41,12 @@ def test_a_run_reserves_what_it_will_take_and_gives_back_what_it_did_not(
         promises.true_up()
         assert book.open_reservations()[0].used == 1
     assert book.open_reservations() == []
+    # the header of the last answer counts for free: the describe, /limits and the write
+    with tools.engine.connect() as connection:
+        newest = text(
+            "SELECT source, maximum - remaining FROM ledger.quota_snapshot ORDER BY id DESC LIMIT 1"
+        )
+        assert tuple(connection.execute(newest).one()) == ("answer", tools.client.org.calls_made)
     assert book.headroom([CALLS]).budgets[CALLS].reserved == 1
 
 
