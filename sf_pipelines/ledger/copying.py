@@ -65,7 +65,8 @@ def keep_accepted_rows(
     with closing(connection.connection.cursor()) as cursor:
         for batch in _batches(rows):
             lines = "".join(
-                f"\\\\x{row.key_digest.hex()}\t\\\\x{row.payload_digest.hex()}\t{row.is_accepted}\n" for row in batch
+                f"\\\\x{row.key_digest.hex()}\t\\\\x{row.payload_digest.hex()}\t{row.is_accepted}\n"
+                for row in batch
             )
             cursor.copy_expert("COPY sent_row FROM STDIN", io.StringIO(lines))
     values = {"sync": sync, "run_id": run_id}

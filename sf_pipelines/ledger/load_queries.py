@@ -114,9 +114,7 @@ def unfinished_loads(
     ).scalar_subquery()
     names = [name for name in UnfinishedRun.__dataclass_fields__ if name not in ("run_id", "chunks")]
     statement = (
-        select(
-            sync_run.c.id.label("run_id"), *(sync_run.c[name] for name in names), chunks.label("chunks")
-        )
+        select(sync_run.c.id.label("run_id"), *(sync_run.c[name] for name in names), chunks.label("chunks"))
         .where(sync_run.c.state.in_(UNFINISHED), sync_run.c.direction == "load")
         .order_by(sync_run.c.started_at, sync_run.c.id)
     )
@@ -147,9 +145,7 @@ def chunks_of_run(engine: Engine, run_id: UUID, *, attempt: int | None = None) -
     )
     request = (
         select(rest_request.c.step.label("request_step"))
-        .where(
-            and_(rest_request.c.run_id == load_chunk.c.run_id, rest_request.c.chunk == load_chunk.c.chunk)
-        )
+        .where(and_(rest_request.c.run_id == load_chunk.c.run_id, rest_request.c.chunk == load_chunk.c.chunk))
         .order_by(rest_request.c.intended_at.desc())
         .limit(1)
         .lateral("request")

@@ -100,7 +100,9 @@ def _of_rows(sent: Hashes, answered: Hashes, job: JobCounters) -> Iterator[Disag
 def _of_counters(counts: OutcomeCounts, job: JobCounters) -> Iterator[Disagreement]:
     done = counts.succeeded + counts.failed
     if job.is_complete and job.processed != done:
-        text = f"Job {job.name} says that it processed {job.processed:,} rows; its result files hold {done:,}."
+        text = (
+            f"Job {job.name} says that it processed {job.processed:,} rows; its result files hold {done:,}."
+        )
         yield Disagreement(kind=DisagreementKind.COUNTER, text=text)
     if job.failed != counts.failed:
         text = (

@@ -46,7 +46,11 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BulkJob:
-    """A Bulk API 2.0 job as the org reports it; counters include failed rows in `records_processed`."""
+    """A Bulk API 2.0 job as the org reports it; counters include failed rows in `records_processed`.
+
+    Attributes:
+        created_by: id of the org's user; created_at: the org's clock.
+    """
 
     id: str
     sobject: str | None
@@ -57,6 +61,8 @@ class BulkJob:
     retries: int = 0
     processing_milliseconds: int = 0
     error_message: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
 
 
 class ResultKind(StrEnum):
@@ -108,6 +114,10 @@ class OrgPort(ABC):
     @abstractmethod
     def api_usage(self) -> ApiUsage | None:
         """Usage as told by the newest answer, None before the first."""
+
+    @abstractmethod
+    def user_id(self) -> str | None:
+        """Id of the user that this client writes as, None where the org does not tell it."""
 
     @abstractmethod
     def describe(self, sobject: str) -> SObjectDescribe:
@@ -174,6 +184,10 @@ class BulkIngestPort(ABC):
     @abstractmethod
     def info(self, job_id: str) -> BulkJob:
         """State and counters (one metered call)."""
+
+    @abstractmethod
+    def jobs(self) -> Iterator[BulkJob]:
+        """All ingest jobs of the org, whoever made them, without counters (a metered call per 1,000)."""
 
     @abstractmethod
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:

@@ -65,6 +65,9 @@ class GivenFiles(BulkIngestPort):
     def info(self, job_id: str) -> BulkJob:
         raise AssertionError("the job is known")
 
+    def jobs(self) -> Iterator[BulkJob]:
+        raise AssertionError("no list is read")
+
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         raise AssertionError("the job has ended")
 

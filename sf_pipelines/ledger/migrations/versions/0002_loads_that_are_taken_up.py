@@ -97,9 +97,7 @@ def _widen_runs() -> None:
             sa.ForeignKey("ledger.sync_run.id", name=op.f("sync_run_previous_run_fkey")),
             comment="run whose rows this one sends again: settled without them, or their failed records",
         ),
-        sa.Column(
-            "declaration", sa.Text(), comment="loads: hash of the sync as declared when the run began"
-        ),
+        sa.Column("declaration", sa.Text(), comment="loads: hash of the sync as declared when the run began"),
         sa.Column(
             "org_started_at",
             sa.DateTime(timezone=True),
@@ -144,9 +142,7 @@ def _make_attempts_and_chunks() -> None:
     op.create_table(
         "run_attempt",
         _run("run_attempt"),
-        sa.Column(
-            "attempt", sa.Integer(), nullable=False, comment="1 for the process that started the run"
-        ),
+        sa.Column("attempt", sa.Integer(), nullable=False, comment="1 for the process that started the run"),
         sa.Column("dagster_run_id", sa.Text(), comment="Dagster run, null outside of Dagster"),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, comment="ledger's clock"),
         sa.Column(
@@ -167,9 +163,7 @@ def _make_attempts_and_chunks() -> None:
             "attempt", sa.Integer(), nullable=False, comment="2 and more where its rows were sent before"
         ),
         sa.Column("rail", sa.Text(), nullable=False, comment="rest or bulk"),
-        sa.Column(
-            "rows", sa.BigInteger(), nullable=False, server_default="0", comment="rows of the chunk"
-        ),
+        sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0", comment="rows of the chunk"),
         sa.Column(
             "bytes_raw",
             sa.BigInteger(),
@@ -202,9 +196,7 @@ def _make_attempts_and_chunks() -> None:
 def _make_journals() -> None:
     op.create_table(
         "rest_request",
-        sa.Column(
-            "id", sa.Uuid(), nullable=False, comment="made by the ledger before the request is sent"
-        ),
+        sa.Column("id", sa.Uuid(), nullable=False, comment="made by the ledger before the request is sent"),
         _run("rest_request"),
         sa.Column("chunk", sa.Integer(), nullable=False, comment="number of the chunk within the run"),
         sa.Column("step", sa.Text(), nullable=False, comment="intent, stored, unknown or refused"),
@@ -234,9 +226,7 @@ def _make_journals() -> None:
         "foreign_job",
         sa.Column("job_id", sa.Text(), nullable=False, comment="id in the org"),
         sa.Column("sobject", sa.Text(), nullable=False, comment="API name of the object"),
-        sa.Column(
-            "operation", sa.Text(), nullable=False, comment="Salesforce's word for what the job did"
-        ),
+        sa.Column("operation", sa.Text(), nullable=False, comment="Salesforce's word for what the job did"),
         sa.Column("created_by", sa.Text(), comment="id of the org's user"),
         sa.Column("org_state", sa.Text(), nullable=False, comment="terminal state in the org"),
         sa.Column(
