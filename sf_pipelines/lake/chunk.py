@@ -53,6 +53,10 @@ class PayloadChunk:
             if position >= end:
                 return
 
+    def whole(self) -> pa.RecordBatch:
+        """All rows at once."""
+        return pa.Table.from_batches(list(self.batches())).combine_chunks().to_batches()[0]
+
     def hashes(self, identity: RowIdentity) -> Hashes:
         """A hash of each row, in file order."""
         return concatenated([identity.hashes(batch) for batch in self.batches(identity.columns)])

@@ -1,4 +1,4 @@
-"""Failed and accepted rows into their tables by COPY: as fast as the database takes them, in bounded memory."""
+"""Failed and accepted rows into their tables by COPY: fast, and in bounded memory."""
 
 from __future__ import annotations
 

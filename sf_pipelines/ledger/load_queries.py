@@ -82,6 +82,16 @@ class LoadTotals:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FinishedLoad:
+    """A load that came to a verdict."""
+
+    run_id: UUID
+    state: str
+    verdict_text: str
+    declaration: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunAttempt:
     """One process that worked on a run; without an end it was killed or is at work."""
 
@@ -250,6 +260,33 @@ def unresolved_keys(engine: Engine, sync: str, *, run_id: UUID, limit: int) -> l
     )
     with transaction(engine) as connection:
         return list(connection.execute(statement).scalars())
+
+
+def failed_keys(engine: Engine, run_id: UUID) -> set[str]:
+    """Keys of the rows that a run did not get through in the end."""
+    table = failed_record
+    statement = select(table.c.source_key).where(table.c.run_id == run_id, table.c.resent_in.is_(None))
+    with transaction(engine) as connection:
+        return set(connection.execute(statement).scalars())
+
+
+def last_finished_load(engine: Engine, *, sync: str, partition_key: str | None) -> FinishedLoad | None:
+    """The newest load of a sync and partition that came to a verdict."""
+    runs = sync_run
+    statement = (
+        select(runs.c.id.label("run_id"), runs.c.state, runs.c.verdict_text, runs.c.declaration)
+        .where(
+            runs.c.sync == sync,
+            runs.c.partition_key.is_not_distinct_from(partition_key),
+            runs.c.direction == "load",
+            runs.c.state.not_in((*UNFINISHED, "error")),
+        )
+        .order_by(runs.c.started_at.desc())
+        .limit(1)
+    )
+    with transaction(engine) as connection:
+        row = connection.execute(statement).mappings().one_or_none()
+    return FinishedLoad(**row) if row is not None else None
 
 
 def known_jobs(engine: Engine, job_ids: Collection[str]) -> set[str]:

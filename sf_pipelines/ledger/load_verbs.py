@@ -28,7 +28,7 @@ class ChunkPlan:
 
     Attributes:
         attempt: 1 for rows that are sent for the first time in their run.
-        rail: rest or bulk.
+        rail: rest, bulk, or none for rows that are refused before sending.
         first_row: rows of the file before those of this chunk.
         collection_rows: rows of one Collections request, None on the Bulk rail.
         is_after: whether it may only go when all chunks before it have ended.
@@ -88,11 +88,11 @@ class LoadVerbs:
             )
         return attempt
 
-    def interrupt_run(self, run_id: UUID, *, error: str, api_calls: int) -> None:
+    def interrupt_run(self, run_id: UUID, *, error: str, api_calls: int, attempt: int | None = None) -> None:
         """Let go of a run whose rows are under way: the next process of the sync takes it up."""
         table = tables.sync_run
         with transaction(self._engine) as connection:
-            run = require_running(connection, run_id)
+            run = require_running(connection, run_id, attempt=attempt)
             values = {
                 "state": "interrupted",
                 "verdict_text": storable(error),

@@ -134,14 +134,14 @@ load_chunk = Table(
     _run(primary_key=True),
     Column("chunk", Integer, primary_key=True, comment="number of the chunk within the run"),
     Column("attempt", Integer, nullable=False, comment="2 and more where its rows were sent before"),
-    _text("rail", "rest or bulk"),
+    _text("rail", "rest, bulk, or none for rows that are refused before sending"),
     _rows("rows", "rows of the chunk"),
     _rows("bytes_raw", "uncompressed CSV in bytes; of a REST call, its share of the file"),
     _text("payload_path", "file that holds the rows"),
     Column("first_row", BigInteger, nullable=False, comment="rows of the file before this chunk's"),
     Column("collection_rows", Integer, comment="rows of one Collections request, null on the Bulk rail"),
     Column("is_after", Boolean, nullable=False, comment="goes only when all chunks before it have ended"),
-    _one_of("rail", ("rest", "bulk")),
+    _one_of("rail", ("rest", "bulk", "none")),
     comment="What travels as one Bulk job or one REST call, known before anything is sent.",
 )
 

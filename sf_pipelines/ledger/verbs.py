@@ -32,7 +32,7 @@ _INGEST_BEFORE = {
     "created": ("intent",),
     "uploaded": ("created",),
     "closed": ("uploaded",),
-    "counted": ("closed",),
+    "counted": ("closed", "counted"),  # a process that takes the job up counts again
     "results_stored": ("counted", "results_stored"),  # storing again replaces
     "aborted": ("intent", "created", "uploaded"),  # once closed, the org may have taken rows
 }
@@ -203,6 +203,10 @@ class Ledger(LoadVerbs):
             error_message=storable(error_message) if error_message is not None else None,
         )
 
+    def record_results_gone(self, journal_id: UUID, reason: str) -> None:
+        """The org no longer has the job or its results: what it knew of the rows is lost."""
+        self._step(journal_id, "counted", org_state="gone", error_message=storable(reason))
+
     def record_aborted(self, journal_id: UUID, reason: str) -> None:
         """The job was given up before it was closed, so none of its rows can be in the org."""
         self._step(journal_id, "aborted", error_message=storable(reason))
@@ -246,7 +250,15 @@ class Ledger(LoadVerbs):
             if request is not None:
                 self.end_request(connection, request, "stored", request_id=request_id)
 
-    def finish_run(self, run_id: UUID, *, verdict: Verdict, counts: OutcomeCounts, api_calls: int) -> None:
+    def finish_run(
+        self,
+        run_id: UUID,
+        *,
+        verdict: Verdict,
+        counts: OutcomeCounts,
+        api_calls: int,
+        attempt: int | None = None,
+    ) -> None:
         """Close a run by its verdict; for an extract, submitted is what the org reported.
 
         Args:
@@ -254,6 +266,7 @@ class Ledger(LoadVerbs):
         """
         self._end(
             run_id,
+            attempt,
             state=verdict.state.value,
             verdict_text=storable(verdict.text),
             submitted=counts.submitted,
@@ -267,16 +280,16 @@ class Ledger(LoadVerbs):
 
     def fail_run(self, run_id: UUID, *, error: str) -> None:
         """Close a run that an error ended; what it stored before stays."""
-        self._end(run_id, state="error", verdict_text=storable(error))
+        self._end(run_id, None, state="error", verdict_text=storable(error))
 
     def _step(self, journal_id: UUID, step: str, **values: Any) -> None:
         with transaction(self._engine) as connection:
             _move(connection, journal_id, step, self._clock(), **values)
 
-    def _end(self, run_id: UUID, **values: Any) -> None:
+    def _end(self, run_id: UUID, attempt: int | None, **values: Any) -> None:
         table = tables.sync_run
         with transaction(self._engine) as connection:
-            run = require_running(connection, run_id)
+            run = require_running(connection, run_id, attempt=attempt)
             now = self._clock()
             connection.execute(update(table).where(table.c.id == run_id).values(finished_at=now, **values))
             error = values["verdict_text"] if values["state"] == "error" else None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sf_pipelines.config.limits import BULK_BATCH_ROWS, COLLECTION_MAX_ROWS, COMPOSITE_MAX_ROWS
+from sf_pipelines.config.limits import BULK_BATCH_ROWS, COLLECTION_MAX_ROWS, COMPOSITE_MAX_COLLECTIONS
 from sf_pipelines.model.outcome import FailureClass
 from sf_pipelines.model.rail import Rail
 
@@ -65,8 +65,11 @@ def next_step(*, attempt: int, rail: Rail, rows: int) -> RetryStep | None:
     stays_on_bulk = rail is Rail.BULK and rows > FEW_ROWS
     if stays_on_bulk and (attempt == 1 or rows > COLLECTIONS_MAX_ROWS):
         return RetryStep(rail=Rail.BULK, chunk_rows=BULK_BATCH_ROWS)
+    collection_rows = COLLECTION_MAX_ROWS // 2**attempt
     return RetryStep(
-        rail=Rail.REST, chunk_rows=COMPOSITE_MAX_ROWS, collection_rows=COLLECTION_MAX_ROWS // 2**attempt
+        rail=Rail.REST,
+        chunk_rows=collection_rows * COMPOSITE_MAX_COLLECTIONS,
+        collection_rows=collection_rows,
     )
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sf_pipelines.config.limits import COLLECTION_MAX_ROWS
 from sf_pipelines.model.describe import SObjectDescribe
 from sf_pipelines.model.headroom import Headroom
 from sf_pipelines.model.outcome import RecordOutcome
@@ -147,8 +148,9 @@ class RestPort(ABC):
         records: Sequence[Mapping[str, Any]],
         *,
         external_id_field: str | None = None,
+        collection_rows: int = COLLECTION_MAX_ROWS,
     ) -> WriteResponse:
-        """Write up to 1,000 records in one metered call: Collections of 200 inside one Composite.
+        """Write up to 1,000 records, in one metered call if they are in five Collections of up to 200.
 
         Never all-or-none. Raises UnknownOutcomeError when the org may or may not have written.
         """

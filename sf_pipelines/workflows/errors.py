@@ -13,6 +13,10 @@ class SyncError(WorkflowError):
     """The declaration of a sync contradicts what the org describes."""
 
 
+class TakenUpError(WorkflowError):
+    """An earlier run must not be repeated as a whole; its rows are in the ledger."""
+
+
 class NotRunError(WorkflowError):
     """The policy said not to run now: the slice is deferred or refused, nothing was sent."""
 

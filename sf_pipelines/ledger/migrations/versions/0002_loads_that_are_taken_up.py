@@ -162,7 +162,12 @@ def _make_attempts_and_chunks() -> None:
         sa.Column(
             "attempt", sa.Integer(), nullable=False, comment="2 and more where its rows were sent before"
         ),
-        sa.Column("rail", sa.Text(), nullable=False, comment="rest or bulk"),
+        sa.Column(
+            "rail",
+            sa.Text(),
+            nullable=False,
+            comment="rest, bulk, or none for rows that are refused before sending",
+        ),
         sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0", comment="rows of the chunk"),
         sa.Column(
             "bytes_raw",
@@ -186,7 +191,7 @@ def _make_attempts_and_chunks() -> None:
             nullable=False,
             comment="goes only when all chunks before it have ended",
         ),
-        sa.CheckConstraint("rail IN ('rest', 'bulk')", name=op.f("load_chunk_rail_check")),
+        sa.CheckConstraint("rail IN ('rest', 'bulk', 'none')", name=op.f("load_chunk_rail_check")),
         sa.PrimaryKeyConstraint("run_id", "chunk", name=op.f("load_chunk_pkey")),
         schema="ledger",
         comment="What travels as one Bulk job or one REST call, known before anything is sent.",
