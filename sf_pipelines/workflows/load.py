@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sf_pipelines.config.limits import COMPOSITE_MAX_ROWS
 from sf_pipelines.lake.payload import Payload, write_payload
 from sf_pipelines.lake.source import read_source
 from sf_pipelines.ledger.decisions import read_decision
@@ -252,7 +251,7 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork:
     plans = plans_of(
         payload,
         decision.rail or Rail.REST,
-        chunk_rows=COMPOSITE_MAX_ROWS,
+        chunk_rows=tools.call_rows,
         is_grouped=payload.parents is not None,
     )
     unchanged = changed.unchanged if changed else 0
@@ -291,6 +290,7 @@ def _write_payload(
         read_source(sync.source, columns, engine=tools.engine),
         sync=sync,
         folder=spool_of(tools, run_id),
+        max_bytes=tools.job_max_bytes,
         parent=locking_parent(sync, describe),
         select=changed.select if changed else None,
     )

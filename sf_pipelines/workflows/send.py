@@ -11,7 +11,6 @@ from itertools import chain
 
 import pyarrow as pa
 
-from sf_pipelines.config.limits import BULK_JOB_MAX_BYTES_RAW
 from sf_pipelines.lake.chunk import PayloadChunk
 from sf_pipelines.lake.payload import Payload, write_chunks
 from sf_pipelines.lake.row_refusals import long_fields
@@ -114,7 +113,7 @@ def _plan_retry(work: LoadWork, chunks: Sequence[ChunkState]) -> bool:
         columns=work.sync.field_names,
         key=work.sync.key,
         folder=work.folder,
-        max_bytes=BULK_JOB_MAX_BYTES_RAW,
+        max_bytes=work.tools.job_max_bytes,
         max_rows=step.chunk_rows if step.rail is Rail.BULK else None,
         parent=locking_parent(work.sync, work.describe),
         name=f"attempt-{attempt + 1}",
