@@ -202,4 +202,3 @@ def _plan(
         collection_rows=collection_rows,
         is_after=is_after,
     )
-

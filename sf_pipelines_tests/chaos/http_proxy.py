@@ -58,7 +58,7 @@ class HttpProxy:
             strike = self._strike
             return strike.side if strike is not None and len(self.calls) == strike.number else None
 
-    def _handler(proxy: HttpProxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(proxy: HttpProxy) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
