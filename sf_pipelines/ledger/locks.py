@@ -33,7 +33,7 @@ def sync_lock(engine: Engine, sync: str, *, wait_seconds: float = LOCK_WAIT_SECO
         SyncBusyError: another process holds it, also after the wait.
         LedgerError: the database cannot be reached.
     """
-    key = int.from_bytes(blake2b(sync.encode(), digest_size=8).digest(), signed=True)
+    key = _key(sync)
     with transaction(engine) as probe:
         probe.execute(text("SELECT 1"))
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -55,3 +55,20 @@ def sync_lock(engine: Engine, sync: str, *, wait_seconds: float = LOCK_WAIT_SECO
             connection.invalidate()
         with suppress(SQLAlchemyError):
             connection.close()
+
+
+def is_busy(engine: Engine, sync: str) -> bool:
+    """Whether a process works on the sync at this moment.
+
+    Raises:
+        LedgerError: the database cannot be reached.
+    """
+    with transaction(engine) as connection:
+        is_free = connection.execute(
+            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _key(sync)}
+        ).scalar_one()
+    return not is_free
+
+
+def _key(sync: str) -> int:
+    return int.from_bytes(blake2b(sync.encode(), digest_size=8).digest(), signed=True)

@@ -1,8 +1,8 @@
 """A loopback proxy before PostgreSQL that counts commits, and loses every connection at one of them.
 
 It reads just enough of the wire protocol: after the start-up packet each message of a client is one byte for
-its kind and four for its length; a commit is a simple query. Before its effect the commit is not passed on, so
-the server rolls back; after it, the server has answered, and the answer is thrown away.
+its kind and four for its length; a commit is a simple query. Before its effect the commit is not passed on,
+so the server rolls back; after it, the server has answered, and the answer is thrown away.
 """
 
 from __future__ import annotations
