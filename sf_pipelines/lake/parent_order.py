@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sf_pipelines.lake.chunk_writer import remove_files, writing
@@ -49,6 +50,7 @@ class ParentOrder:
         """Full batches, then one with the rest. All rows of a parent pass through memory at once."""
         carry: pa.Table | None = None
         for part in self._parts(iter(batches)):
+            self.parents += pc.count_distinct(part.column(self._parent)).as_py()
             table = part if carry is None else pa.concat_tables([carry, part])
             carry = yield from self._packed(table)
         if carry is not None and carry.num_rows:
@@ -111,17 +113,15 @@ class ParentOrder:
             # the parent would be whole no more if others came between
             yield _one_batch(rest), True
             rest = rest.slice(rest.num_rows)
-        self.parents += packed.groups - column.null_count
         return rest
 
 
 class Packing:
     """Rows in their order, and the numbers of the batches that begin in mid-parent."""
 
-    def __init__(self, order: NDArray[np.int64], shared: set[int], groups: int) -> None:
+    def __init__(self, order: NDArray[np.int64], shared: set[int]) -> None:
         self.order = order
         self.shared = shared
-        self.groups = groups
 
 
 def pack(groups: Hashes, *, batch_rows: int) -> Packing:
@@ -154,7 +154,7 @@ def pack(groups: Hashes, *, batch_rows: int) -> Packing:
         shared.update(cut for cut in range(first_cut, (filled - 1) // batch_rows + 1))
     pieces = [rows[starts[group] : starts[group] + sizes[group]] for group in taken]
     order = np.concatenate([*pieces, np.empty(0, dtype=np.int64)])
-    return Packing(order, shared, sizes.size)
+    return Packing(order, shared)
 
 
 def _groups(parents: pa.Array | pa.ChunkedArray) -> Hashes:
