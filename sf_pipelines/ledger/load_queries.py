@@ -240,7 +240,9 @@ def rows_to_resend(
 def accepted_digests(engine: Engine, sync: str, key_digests: Sequence[bytes]) -> dict[bytes, bytes]:
     """Digest of the row that the org last accepted for each key, for the keys that have one."""
     table = accepted_row
-    wanted = func.unnest(literal(list(key_digests), _BYTES)).table_valued("digest", name="wanted").render_derived()
+    wanted = (
+        func.unnest(literal(list(key_digests), _BYTES)).table_valued("digest", name="wanted").render_derived()
+    )
     statement = select(table.c.key_digest, table.c.payload_digest).join_from(
         table, wanted, and_(table.c.sync == sync, table.c.key_digest == wanted.c.digest)
     )
