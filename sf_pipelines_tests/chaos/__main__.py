@@ -1,15 +1,17 @@
-"""`make chaos`: every point of the crash matrix, with progress; exit code 1 where anything is lost or doubled."""
+"""`make chaos`: every point of the crash matrix, with progress; exit 1 where anything is lost or doubled."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
 from sf_pipelines.local.postgres import EmbeddedPostgres
+from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines_tests.chaos.matrix import OPERATIONS, RAILS, Finding, Matrix, What
 
 
@@ -26,21 +28,25 @@ def main() -> None:
             if _is_wanted(operation.value, rail.value, what.value.split()[0])
             for finding in _strike_all(matrix, console, operation, rail, what)
         ]
-    bad = [finding for finding in findings if finding.lost or finding.doubled or finding.trouble]
-    for finding in bad:
-        console.print(
-            f"{finding.point}: lost {finding.lost}, doubled {finding.doubled}. {finding.trouble}",
-            markup=False,
-        )
-    lost, doubled = (sum(getattr(item, name) for item in findings) for name in ("lost", "doubled"))
-    console.print(f"points {len(findings)}, lost {lost}, doubled {doubled}", highlight=False)
-    sys.exit(1 if bad or not findings else 0)
+    _print(console, findings)
+    sys.exit(1 if not findings or any(finding.is_bad for finding in findings) else 0)
 
 
-def _strike_all(matrix: Matrix, console: Console, operation, rail, what) -> list[Finding]:
+def _strike_all(
+    matrix: Matrix, console: Console, operation: Operation, rail: Rail, what: What
+) -> list[Finding]:
     points = matrix.points(operation, rail, what)
     label = f"{operation.value} by {rail.value}, {what.value}"
-    return [matrix.strike(point) for point in track(points, description=label, console=console)]
+    findings = [matrix.strike(point) for point in track(points, description=label, console=console)]
+    for finding in findings:
+        if finding.is_bad:
+            console.print(str(finding), markup=False)
+    return findings
+
+
+def _print(console: Console, findings: Sequence[Finding]) -> None:
+    lost, doubled = sum(item.lost for item in findings), sum(item.doubled for item in findings)
+    console.print(f"points {len(findings)}, lost {lost}, doubled {doubled}", highlight=False)
 
 
 def _is_wanted(operation: str, rail: str, what: str) -> bool:

@@ -28,10 +28,9 @@ class HttpProxy:
         self._target_url = target_url.rstrip("/")
         self._lock = Lock()
         self._strike: Strike | None = None
-        self._kill: Callable[[], None] = lambda: None
+        self.kill: Callable[[], None] = lambda: None
         self.calls: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> HttpProxy:
@@ -49,64 +48,19 @@ class HttpProxy:
     def arm(self, strike: Strike | None, kill: Callable[[], None] = lambda: None) -> None:
         """Count from 0 again, and kill at the strike; None only counts."""
         with self._lock:
-            self.calls, self._strike, self._kill = [], strike, kill
+            self.calls, self._strike, self.kill = [], strike, kill
 
-    def _count(self, name: str) -> Side | None:
+    def count(self, name: str) -> Side | None:
         """The side on which the caller is to be killed at this call, None to let it pass."""
         with self._lock:
             self.calls.append(name)
             strike = self._strike
             return strike.side if strike is not None and len(self.calls) == strike.number else None
 
-    def _handler(proxy: HttpProxy) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle_call(self) -> None:
-                body = self._read_body()
-                side = proxy._count(f"{self.command} {urlsplit(self.path).path}")
-                if side is Side.BEFORE:
-                    self._strike()
-                    return
-                status, headers, content = proxy._forward(self, body)
-                if side is Side.AFTER:
-                    self._strike()
-                    return
-                self._answer(status, headers, content)
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_call
-
-            def log_message(self, format: str, *args: Any) -> None:
-                del format, args
-
-            def _strike(self) -> None:
-                proxy._kill()
-                self.close_connection = True
-
-            def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-                self.send_response_only(status)
-                for name, value in headers:
-                    if name.lower() not in HOP_HEADERS:
-                        self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def _read_body(self) -> bytes:
-                if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                parts: list[bytes] = []
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    parts.append(self.rfile.read(size))
-                    self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(parts)
-
-        return Handler
-
-    def _forward(
+    def forward(
         self, request: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The org's answer: status, headers and content."""
         connection = http.client.HTTPConnection(
             self._target.hostname or "", self._target.port, timeout=TIMEOUT_SECONDS
         )
@@ -123,3 +77,58 @@ class HttpProxy:
             return answer.status, answer.getheaders(), content
         finally:
             connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, proxy: HttpProxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.proxy = proxy
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def handle_call(self) -> None:
+        """One call of the process under test."""
+        proxy = self.server.proxy
+        body = self._read_body()
+        side = proxy.count(f"{self.command} {urlsplit(self.path).path}")
+        if side is Side.BEFORE:
+            self._strike()
+            return
+        status, headers, content = proxy.forward(self, body)
+        if side is Side.AFTER:
+            self._strike()
+            return
+        self._answer(status, headers, content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_call
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is printed."""
+
+    def _strike(self) -> None:
+        self.server.proxy.kill()
+        self.close_connection = True
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in HOP_HEADERS:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _read_body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)

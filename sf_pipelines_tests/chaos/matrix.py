@@ -1,4 +1,4 @@
-"""Every point of the crash matrix: a load struck at one call or commit, run again, and looked at row by row."""
+"""Every point of the crash matrix: a load struck at one call or commit, run again, and compared row by row."""
 
 from __future__ import annotations
 
@@ -80,6 +80,14 @@ class Finding:
     trouble: str
     places: int
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self.lost or self.doubled or self.trouble)
+
+    def __str__(self) -> str:
+        return f"{self.point}: lost {self.lost}, doubled {self.doubled}. {self.trouble}"
+
 
 class Matrix:
     """Runs points on one database server."""
@@ -99,7 +107,8 @@ class Matrix:
         """Every place of one load, found by a run that is not struck."""
         whole = Point(operation=operation, rail=rail, what=what, strike=None)
         finding = self.strike(whole)
-        assert not (finding.lost or finding.doubled or finding.trouble), finding
+        if finding.is_bad:
+            raise AssertionError(f"A load that nothing happened to is wrong already: {finding}")
         return [
             Point(operation=operation, rail=rail, what=what, strike=Strike(number=number, side=side))
             for number in range(1, finding.places + 1)

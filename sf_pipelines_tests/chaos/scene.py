@@ -21,7 +21,7 @@ SOBJECT = "Account"
 KEY = "External_Id__c"
 ROWS = 11
 CALL_ROWS = 4
-JOB_BYTES = 120
+JOB_BYTES = 220
 BAD_NUMBER = "many"
 
 Row = Mapping[str, str]

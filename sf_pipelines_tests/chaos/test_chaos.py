@@ -26,4 +26,4 @@ def test_a_load_that_is_struck_and_run_again_loses_and_doubles_nothing(
 
     findings = [matrix.strike(point) for point in sample(points[1:-1], POINTS)]
 
-    assert [str(item.point) for item in findings if item.lost or item.doubled or item.trouble] == []
+    assert [str(finding) for finding in findings if finding.is_bad] == []
