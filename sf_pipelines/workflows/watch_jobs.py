@@ -1,4 +1,4 @@
-"""Looks at every ingest job of the org by one list call: which runs are to be taken up, and who else's failed.
+"""Looks at every ingest job of the org by one list call: which runs to take up, and whose jobs failed.
 
 Sends nothing to the org but questions, and writes nothing to the ledger but what it saw of foreign jobs.
 """

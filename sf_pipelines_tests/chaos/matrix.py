@@ -1,4 +1,4 @@
-"""Every point of the crash matrix: a load struck at one call or commit, run again, and compared row by row."""
+"""Every point of the crash matrix: a load is struck at a call or a commit, run again, and compared."""
 
 from __future__ import annotations
 
