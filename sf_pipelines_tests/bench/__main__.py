@@ -114,7 +114,8 @@ def _print(runs: list[dict[str, Any]], growth: dict[str, float]) -> None:
     share = load["join_seconds"] / load["upload_seconds"]
     console.print(
         f"load: {calls:.0f} API calls per 1,000,000 rows, {_word(calls, CALLS_LIMIT)} {CALLS_LIMIT}; joining "
-        f"results took {share:.0%} of the upload's time, {_word(share, JOIN_SHARE_LIMIT)} {JOIN_SHARE_LIMIT:.0%}"
+        f"results took {share:.0%} of the upload's time, {_word(share, JOIN_SHARE_LIMIT)} "
+        f"{JOIN_SHARE_LIMIT:.0%}"
     )
 
 

@@ -17,8 +17,8 @@ class Times:
     """Seconds so far.
 
     Attributes:
-        after_wait_seconds: from the end of waiting for a job to the next wait, or the end of the load: fetching
-            its results, joining them and storing what they say.
+        after_wait_seconds: from the end of waiting for a job until its rows are counted in the ledger:
+            fetching its results, joining them and storing what they say.
     """
 
     upload_seconds: float = 0.0
