@@ -1,4 +1,4 @@
-"""What the sensor of Bulk jobs says: a sentence with figures, and an observation for foreign jobs that failed."""
+"""What the sensor of Bulk jobs says: a sentence with figures, and what it saw of foreign jobs that failed."""
 
 from __future__ import annotations
 
