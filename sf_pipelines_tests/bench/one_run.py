@@ -58,6 +58,7 @@ def main() -> None:
         "rss_before_mb": before_mb,
         "api_calls": report.api_calls,
         "upload_seconds": round(times.upload_seconds, 2),
+        "wait_seconds": round(times.wait_seconds, 2),
         "join_seconds": round(times.join_seconds, 2),
     }
     sys.stdout.write(json.dumps(figures) + "\n")

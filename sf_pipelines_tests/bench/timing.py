@@ -1,4 +1,4 @@
-"""Where the time of a Bulk load goes: uploading, fetching results, and joining them to what was sent."""
+"""Where the time of a Bulk load goes: uploading, waiting, fetching results, joining them to what was sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from sf_pipelines.rails.ports import ReadableBytes, ResultKind
+from sf_pipelines.rails.ports import BulkJob, ReadableBytes, ResultKind
 from sf_pipelines.workflows.tools import Tools
 from sf_pipelines_tests.workflows.watched_ingest import WatchedIngest
 
@@ -22,6 +22,7 @@ class Times:
     """
 
     upload_seconds: float = 0.0
+    wait_seconds: float = 0.0
     fetch_seconds: float = 0.0
     after_wait_seconds: float = 0.0
 
@@ -44,10 +45,12 @@ class TimedIngest(WatchedIngest):
         super().upload(job_id, body)
         self._times.upload_seconds += perf_counter() - started
 
-    def wait(self, job_id: str, *, expected_seconds: float):
+    def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         self.lap()
+        started = perf_counter()
         job = super().wait(job_id, expected_seconds=expected_seconds)
         self._waited_at = perf_counter()
+        self._times.wait_seconds += self._waited_at - started
         return job
 
     @contextmanager
