@@ -40,6 +40,3 @@ BULK_RECORD_MAX_CHARACTERS = 400_000
 
 BULK_RECORDS_PER_DAY = 150_000_000
 """Records that ingest jobs take in the rolling 24 hours [D BULKG]; `/limits` does not tell what is left."""
-
-BULK_BATCHES_PER_DAY = 15_000
-"""Internal batches in the rolling 24 hours, shared with Bulk API 1.0 [D BULKG]; `DailyBulkApiBatches`."""

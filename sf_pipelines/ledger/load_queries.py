@@ -291,6 +291,18 @@ def last_finished_load(engine: Engine, *, sync: str, partition_key: str | None) 
     return FinishedLoad(**row) if row is not None else None
 
 
+def bulk_rows_since(engine: Engine, since: datetime) -> int:
+    """Rows that our ingest jobs have handed to the org since then."""
+    jobs = bulk_job
+    statement = select(func.coalesce(func.sum(jobs.c.rows), 0)).where(
+        jobs.c.operation.in_(("insert", "update", "upsert", "delete")),
+        jobs.c.step.in_(("closed", "counted", "results_stored")),
+        jobs.c.intended_at >= since,
+    )
+    with transaction(engine) as connection:
+        return int(connection.execute(statement).scalar_one())
+
+
 def known_jobs(engine: Engine, job_ids: Collection[str]) -> set[str]:
     """Which of these jobs of the org the ledger knows, ours and foreign ones."""
     with transaction(engine) as connection:

@@ -11,9 +11,10 @@ import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from sf_pipelines.config.limits import BULK_RECORDS_PER_DAY
 from sf_pipelines.lake.payload import Payload, write_payload
 from sf_pipelines.lake.source import read_source
 from sf_pipelines.ledger.decisions import read_decision
@@ -21,6 +22,7 @@ from sf_pipelines.ledger.engine import LedgerError
 from sf_pipelines.ledger.load_queries import (
     UnfinishedRun,
     attempts_of_run,
+    bulk_rows_since,
     last_finished_load,
     load_totals,
     unfinished_loads,
@@ -38,7 +40,7 @@ from sf_pipelines.policy.completeness import load_verdict
 from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.workflows.accepted import OnlyChanged
 from sf_pipelines.workflows.checks import check_load
-from sf_pipelines.workflows.errors import NotRunError, TakenUpError
+from sf_pipelines.workflows.errors import BudgetSpentError, NotRunError, TakenUpError
 from sf_pipelines.workflows.resolve import resolve_earlier_failures
 from sf_pipelines.workflows.send import plans_of, send_all
 from sf_pipelines.workflows.take_up import MAX_RUN_ATTEMPTS, settle, why_not_go_on
@@ -247,6 +249,8 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork:
     tools.tell(f"{sync.name}: {payload.rows:,} rows, {payload.bytes_raw / 1e6:,.1f} MB read from the source.")
     decision = _decide(request, payload, tools, run_id)
     tools.tell(f"{sync.name}: {' '.join(reason.text for reason in decision.because)}")
+    if decision.rail is Rail.BULK:
+        _check_daily_rows(sync, payload, tools)
     org_time = tools.client.org.org_time()
     plans = plans_of(
         payload,
@@ -280,6 +284,16 @@ def _decide(request: LoadRequest, payload: Payload, tools: Tools, run_id: UUID) 
     if decision.action is not Action.RUN:
         raise NotRunError(decision)
     return decision
+
+
+def _check_daily_rows(sync: LoadSync, payload: Payload, tools: Tools) -> None:
+    """Keep below the rows that ingest jobs may bring in 24 hours: `/limits` does not tell them."""
+    sent = bulk_rows_since(tools.engine, tools.clock() - timedelta(hours=24))
+    if sent + payload.rows > BULK_RECORDS_PER_DAY:
+        raise BudgetSpentError(
+            f"{sync.name} would send {payload.rows:,} rows by Bulk; {sent:,} of the {BULK_RECORDS_PER_DAY:,} "
+            "that an org takes in 24 hours are spent: run it later."
+        )
 
 
 def _write_payload(
