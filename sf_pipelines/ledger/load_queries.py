@@ -89,6 +89,7 @@ class FinishedLoad:
     state: str
     verdict_text: str
     declaration: str | None
+    payload_sum: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -273,15 +274,19 @@ def failed_keys(engine: Engine, run_id: UUID) -> set[str]:
 
 
 def last_finished_load(engine: Engine, *, sync: str, partition_key: str | None) -> FinishedLoad | None:
-    """The newest load of a sync and partition that came to a verdict."""
+    """The newest load of a sync and partition that sent rows and came to a verdict."""
     runs = sync_run
     statement = (
-        select(runs.c.id.label("run_id"), runs.c.state, runs.c.verdict_text, runs.c.declaration)
+        select(
+            runs.c.id.label("run_id"),
+            *(runs.c[name] for name in ("state", "verdict_text", "declaration", "payload_sum")),
+        )
         .where(
             runs.c.sync == sync,
             runs.c.partition_key.is_not_distinct_from(partition_key),
             runs.c.direction == "load",
             runs.c.state.not_in((*UNFINISHED, "error")),
+            runs.c.submitted > 0,
         )
         .order_by(runs.c.started_at.desc())
         .limit(1)

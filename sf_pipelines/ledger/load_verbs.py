@@ -108,6 +108,7 @@ class LoadVerbs:
         *,
         org_time: datetime,
         unchanged: int = 0,
+        payload_sum: str | None = None,
         attempt: int | None = None,
     ) -> None:
         """Keep what will be sent, before any of it is; until then nothing of the run can be in the org.
@@ -115,11 +116,12 @@ class LoadVerbs:
         Args:
             org_time: the org's clock now, from which on rows of this run can exist.
             unchanged: rows that are left out.
+            payload_sum: what tells whether a later run has the same rows.
         """
         table = tables.sync_run
         with transaction(self._engine) as connection:
             require_running(connection, run_id, attempt=attempt)
-            values = {"org_started_at": org_time, "unchanged": unchanged}
+            values = {"org_started_at": org_time, "unchanged": unchanged, "payload_sum": payload_sum}
             connection.execute(update(table).where(table.c.id == run_id).values(values))
             _insert_chunks(connection, run_id, chunks)
 

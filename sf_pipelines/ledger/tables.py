@@ -99,6 +99,7 @@ sync_run = Table(
         comment="run whose rows this one sends again: settled without them, or their failed records",
     ),
     _text("declaration", "loads: hash of the sync as declared when the run began", nullable=True),
+    _text("payload_sum", "inserts and deletes: sum of the hashes of all rows, in any order", nullable=True),
     _when("org_started_at", "loads: the org's clock before the first row was sent", nullable=True),
     _rows("submitted", "loads: rows sent; extracts: rows that the org reported"),
     _rows("succeeded", "loads: rows that the org took; extracts: rows written"),

@@ -23,7 +23,6 @@ from sf_pipelines.ledger.load_queries import (
     UnfinishedRun,
     attempts_of_run,
     bulk_rows_since,
-    last_finished_load,
     load_totals,
     unfinished_loads,
 )
@@ -32,7 +31,7 @@ from sf_pipelines.ledger.queries import jobs_of_run
 from sf_pipelines.model.decision import Action, Decision
 from sf_pipelines.model.describe import SObjectDescribe
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
-from sf_pipelines.model.rail import Direction, Operation, Rail
+from sf_pipelines.model.rail import Direction, Rail
 from sf_pipelines.model.slice import Slice
 from sf_pipelines.model.sync import LoadSync
 from sf_pipelines.policy.accounting import read_disagreement
@@ -40,30 +39,14 @@ from sf_pipelines.policy.completeness import load_verdict
 from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.workflows.accepted import OnlyChanged
 from sf_pipelines.workflows.checks import check_load
-from sf_pipelines.workflows.errors import BudgetSpentError, NotRunError, TakenUpError
+from sf_pipelines.workflows.done_before import DONE_ONCE, Done, PayloadSum, Select, done_before
+from sf_pipelines.workflows.errors import BudgetSpentError, NotRunError
+from sf_pipelines.workflows.load_request import LoadRequest as LoadRequest
 from sf_pipelines.workflows.resolve import resolve_earlier_failures
 from sf_pipelines.workflows.send import plans_of, send_all
 from sf_pipelines.workflows.take_up import MAX_RUN_ATTEMPTS, settle, why_not_go_on
 from sf_pipelines.workflows.tools import Tools
 from sf_pipelines.workflows.work import REPEATABLE, LoadWork, declaration_of, locking_parent, spool_of
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoadRequest:
-    """One run of a load.
-
-    Attributes:
-        forced_rail: a rail that a person asked for; None lets the policy choose.
-        again: whether an insert that was done for this partition is to be done a second time.
-        previous_run: the run whose failed rows this one sends again.
-    """
-
-    sync: LoadSync
-    partition_key: str | None = None
-    dagster_run_id: str | None = None
-    forced_rail: Rail | None = None
-    again: bool = False
-    previous_run: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,8 +96,8 @@ class _TakenUp:
 def run_load(request: LoadRequest, tools: Tools) -> LoadReport:
     """Run a load to its verdict; first take up what a dead process has left of it.
 
-    Where a run is taken up, its end is what this gives: its rows are those of this partition. An insert that
-    was done is not done again unless the request says so; then its earlier end is given.
+    Where a run is taken up, its end is what this gives: its rows are those of this partition. An insert or a
+    delete of the very rows that an earlier run has sent sends nothing: they count as unchanged.
 
     Raises:
         SyncBusyError: another process works on the sync.
@@ -132,8 +115,7 @@ def run_load(request: LoadRequest, tools: Tools) -> LoadReport:
             if taken_up is not None and not taken_up.is_to_begin_anew:
                 return taken_up.report
             previous_run = run.run_id if taken_up else previous_run
-        done = _done_before(request, tools)
-        return done or _run_new(request, process, previous_run)
+        return _run_new(request, process, previous_run)
 
 
 def adopt(request: LoadRequest, tools: Tools) -> list[LoadReport]:
@@ -183,23 +165,6 @@ def _take_up(run: UnfinishedRun, request: LoadRequest, process: _Process) -> _Ta
         return _TakenUp(report=_finish(work, process), is_to_begin_anew=reason is not None and is_repeatable)
 
 
-def _done_before(request: LoadRequest, tools: Tools) -> LoadReport | None:
-    """The end of an insert that was done for this partition: a second time would make doubles."""
-    sync = request.sync
-    if sync.operation is not Operation.INSERT or request.again or request.previous_run is not None:
-        return None
-    done = last_finished_load(tools.engine, sync=sync.name, partition_key=request.partition_key)
-    if done is None or done.declaration != declaration_of(sync):
-        return None
-    if not VerdictState(done.state).is_green:
-        raise TakenUpError(
-            f"{sync.name} was inserted by run {done.run_id}, which ended {done.state}: send its failed "
-            "records again, or ask for all rows a second time with 'again'."
-        )
-    tools.tell(f"{sync.name}: run {done.run_id} has inserted these rows, so nothing is sent.")
-    return _report(done.run_id, done.verdict_text, VerdictState(done.state), tools, api_calls=0, seconds=0.0)
-
-
 def _run_new(request: LoadRequest, process: _Process, previous_run: UUID | None) -> LoadReport:
     tools, sync = process.tools, request.sync
     run_id = tools.ledger.start_run(
@@ -213,6 +178,8 @@ def _run_new(request: LoadRequest, process: _Process, previous_run: UUID | None)
     )
     try:
         work = _prepare(request, tools, run_id)
+        if isinstance(work, Done):
+            return _finish_without_sending(work, run_id, process)
     except BaseException as error:
         shutil.rmtree(spool_of(tools, run_id), ignore_errors=True)
         tools.ledger.fail_run(run_id, error=str(error) or type(error).__name__)
@@ -239,16 +206,29 @@ def _under_way(run_id: UUID, attempt: int, process: _Process) -> Generator[None]
         raise
 
 
-def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork:
+def _finish_without_sending(done: Done, run_id: UUID, process: _Process) -> LoadReport:
+    tools = process.tools
+    verdict = Verdict(state=VerdictState.COMPLETE, text=done.sentence)
+    counts = OutcomeCounts(unchanged=done.rows)
+    tools.ledger.finish_run(run_id, verdict=verdict, counts=counts, api_calls=process.api_calls)
+    shutil.rmtree(spool_of(tools, run_id), ignore_errors=True)
+    return _report(run_id, verdict.text, verdict.state, tools, api_calls=process.api_calls, seconds=0.0)
+
+
+def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork | Done:
     """Payload on disk, decision and chunks in the ledger; nothing is sent yet."""
     sync = request.sync
     describe = tools.client.org.describe(sync.sobject)
     check_load(sync, describe)
     changed = OnlyChanged(sync, describe, tools.engine) if sync.only_changed else None
-    payload = _write_payload(sync, describe, tools, run_id, changed)
+    payload_sum = PayloadSum(sync.field_names) if sync.operation in DONE_ONCE else None
+    watcher = changed or payload_sum
+    payload = _write_payload(sync, describe, tools, run_id, watcher.select if watcher else None)
     tools.tell(f"{sync.name}: {payload.rows:,} rows, {payload.bytes_raw / 1e6:,.1f} MB read from the source.")
     decision = _decide(request, payload, tools, run_id)
     tools.tell(f"{sync.name}: {' '.join(reason.text for reason in decision.because)}")
+    if payload_sum is not None and (done := done_before(request, payload, payload_sum.text, tools)):
+        return done
     if decision.rail is Rail.BULK:
         _check_daily_rows(sync, payload, tools)
     org_time = tools.client.org.org_time()
@@ -259,7 +239,13 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork:
         is_grouped=payload.parents is not None,
     )
     unchanged = changed.unchanged if changed else 0
-    tools.ledger.register_chunks(run_id, plans, org_time=org_time, unchanged=unchanged)
+    tools.ledger.register_chunks(
+        run_id,
+        plans,
+        org_time=org_time,
+        unchanged=unchanged,
+        payload_sum=payload_sum.text if payload_sum else None,
+    )
     return LoadWork(
         sync=sync,
         describe=describe,
@@ -297,7 +283,7 @@ def _check_daily_rows(sync: LoadSync, payload: Payload, tools: Tools) -> None:
 
 
 def _write_payload(
-    sync: LoadSync, describe: SObjectDescribe, tools: Tools, run_id: UUID, changed: OnlyChanged | None
+    sync: LoadSync, describe: SObjectDescribe, tools: Tools, run_id: UUID, select: Select | None
 ) -> Payload:
     columns = list(dict.fromkeys(mapping.column for mapping in sync.fields))
     return write_payload(
@@ -306,7 +292,7 @@ def _write_payload(
         folder=spool_of(tools, run_id),
         max_bytes=tools.job_max_bytes,
         parent=locking_parent(sync, describe),
-        select=changed.select if changed else None,
+        select=select,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines_tests.chaos.matrix import OPERATIONS, RAILS, Matrix, What, sample
 
-POINTS = 3
+POINTS = 2
 
 
 @pytest.fixture(scope="module")

@@ -184,10 +184,23 @@ def test_an_insert_that_is_done_is_not_done_twice_unless_somebody_asks(tools: To
 
     again = run_load(by_bulk(sync), tools)
 
-    assert (again.run_id, again.counts, again.verdict) == (first.run_id, first.counts, first.verdict)
+    assert again.counts == OutcomeCounts(unchanged=3)
+    assert again.verdict.state is VerdictState.COMPLETE
+    assert str(first.run_id) in again.verdict.text
     assert tools.client.rest.count(IN_ORG) == 3
     run_load(replace(by_bulk(sync), again=True), tools)
     assert tools.client.rest.count(IN_ORG) == 6
+
+
+def test_an_insert_of_other_rows_than_an_earlier_run_had_is_refused_and_not_skipped(
+    tools: Tools, tmp_path: Path
+) -> None:
+    run_load(by_bulk(inserts(tmp_path)), tools)
+
+    with pytest.raises(TakenUpError, match="which had other rows"):
+        run_load(by_bulk(inserts(tmp_path, rows=4)), tools)
+
+    assert tools.client.rest.count(IN_ORG) == 3
 
 
 @pytest.mark.parametrize("operation", [Operation.INSERT, Operation.UPSERT])

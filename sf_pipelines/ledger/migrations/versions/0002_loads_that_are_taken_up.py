@@ -78,7 +78,7 @@ def downgrade() -> None:
     op.drop_column("failed_record", "resent_in", schema="ledger")
     op.drop_column("outcome_summary", "disagreements", schema="ledger")
     _check_runs(_OLD_STATES, "state = 'running'")
-    for column in ("unchanged", "org_started_at", "declaration", "previous_run", "attempts"):
+    for column in ("unchanged", "org_started_at", "payload_sum", "declaration", "previous_run", "attempts"):
         op.drop_column("sync_run", column, schema="ledger")
 
 
@@ -98,6 +98,11 @@ def _widen_runs() -> None:
             comment="run whose rows this one sends again: settled without them, or their failed records",
         ),
         sa.Column("declaration", sa.Text(), comment="loads: hash of the sync as declared when the run began"),
+        sa.Column(
+            "payload_sum",
+            sa.Text(),
+            comment="inserts and deletes: sum of the hashes of all rows, in any order",
+        ),
         sa.Column(
             "org_started_at",
             sa.DateTime(timezone=True),
