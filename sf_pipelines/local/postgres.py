@@ -105,6 +105,20 @@ class EmbeddedPostgres:
         host = quote(str(self._socket_dir), safe="/")
         return f"postgresql+psycopg2://{USER}@/{DATABASE}?host={host}&port={PORT}"
 
+    @property
+    def has_databases(self) -> bool:
+        """Whether the folder holds a cluster, running or at rest."""
+        return self._cluster.is_dir()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a server of any owner takes connections on this folder."""
+        try:
+            self._connect().close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
     def start(self) -> str:
         """Start (or recover) the server; the URL of its database, which is made if it is missing.
 
