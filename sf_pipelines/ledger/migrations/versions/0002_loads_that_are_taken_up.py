@@ -167,16 +167,12 @@ def _make_attempts_and_chunks() -> None:
         sa.Column(
             "attempt", sa.Integer(), nullable=False, comment="2 and more where its rows were sent before"
         ),
-<<<<<<< HEAD
         sa.Column(
             "rail",
             sa.Text(),
             nullable=False,
             comment="rest, bulk, or none for rows that are refused before sending",
         ),
-=======
-        sa.Column("rail", sa.Text(), nullable=False, comment="rest or bulk"),
->>>>>>> 933d545 (Show people what did not reach the org, why, and the life of one record)
         sa.Column("rows", sa.BigInteger(), nullable=False, server_default="0", comment="rows of the chunk"),
         sa.Column(
             "bytes_raw",
