@@ -22,6 +22,9 @@ from sf_pipelines.lake.row_refusals import RowRefusals
 from sf_pipelines.lake.salesforce_text import without_empty_text
 from sf_pipelines.model.sync import EmptyValue, FieldMapping, LoadSync
 
+SelectRows = Callable[[pa.RecordBatch], pa.RecordBatch]
+"""Gives the rows of a mapped batch that are to be sent."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payload:
@@ -53,7 +56,7 @@ def write_payload(
     folder: Path,
     max_bytes: int = BULK_JOB_MAX_BYTES_RAW,
     parent: str | None = None,
-    select: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None,
+    select: SelectRows | None = None,
 ) -> Payload:
     """Map source rows to the fields of a sync and write them as chunks: RFC 4180, LF, UTF-8.
 

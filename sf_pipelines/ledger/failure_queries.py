@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, and_, func, or_, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, and_, exists, func, or_, select
 
 from sf_pipelines.ledger.engine import transaction
+from sf_pipelines.ledger.failure_verbs import is_open
 from sf_pipelines.ledger.queries import FailedRecordRow
 from sf_pipelines.ledger.tables import UNFINISHED, bulk_job, failed_record, rest_request, sync_run
 from sf_pipelines.model.outcome import FailureClass, VerdictState
@@ -29,7 +30,7 @@ class FailureFilter:
     """Which failed records; None lets every value through.
 
     Attributes:
-        is_open: True for rows that no run has got through since, False for those that one has.
+        is_open: True for rows of whose key nothing later is known, False for those that a run got through.
     """
 
     sync: str | None = None
@@ -51,7 +52,7 @@ class FailureFilter:
         )
         conditions = [column == value for column, value in wanted if value is not None]
         if self.is_open is True:
-            conditions += [table.c.resolved_by.is_(None), table.c.resent_in.is_(None)]
+            conditions.append(is_open())
         elif self.is_open is False:
             conditions.append(table.c.resolved_by.is_not(None))
         return conditions
@@ -90,6 +91,24 @@ class RedLoad:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRecord:
+    """A failed record as the decision to send it again sees it."""
+
+    source_key: str
+    payload_hash: str
+    failure_class: str | None
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowsLeft:
+    """Rows that a load submitted when it was sent whole, and those of them that are still open."""
+
+    submitted: int
+    rows: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LifeStep:
     """One time that a record was sent and did not reach the org, with all that carried it.
@@ -108,6 +127,7 @@ class LifeStep:
     carrier: str
     step: str | None
     resent_in: int | None
+    superseded_by: UUID | None
     resolved_state: str | None
     resolved_at: datetime | None
 
@@ -165,7 +185,10 @@ def count_failures(engine: Engine, which: FailureFilter) -> list[FailureCount]:
 
 
 def red_loads(engine: Engine) -> list[RedLoad]:
-    """Partitions whose newest load is over and not green, the newest first."""
+    """Partitions whose newest load ended red and still matters, the newest first.
+
+    It matters while records of it are open, or no later load of the sync, of whatever partition, ended green.
+    """
     newest = (
         select(sync_run)
         .where(sync_run.c.direction == "load", sync_run.c.state.not_in(UNFINISHED))
@@ -173,17 +196,64 @@ def red_loads(engine: Engine) -> list[RedLoad]:
         .order_by(sync_run.c.sync, sync_run.c.partition_key, sync_run.c.started_at.desc())
         .subquery()
     )
-    statement = (
-        select(
-            newest.c.id.label("run_id"),
-            *(newest.c[name] for name in RedLoad.__dataclass_fields__ if name != "run_id"),
+    later = sync_run.alias("later")
+    is_made_good = exists(
+        select(later.c.id).where(
+            later.c.sync == newest.c.sync,
+            later.c.started_at > newest.c.started_at,
+            later.c.state.in_(_GREEN),
         )
-        .where(newest.c.state.not_in(_GREEN))
+    )
+    has_open_records = exists(
+        select(failed_record.c.id).where(failed_record.c.run_id == newest.c.id, is_open())
+    )
+    names = [name for name in RedLoad.__dataclass_fields__ if name != "run_id"]
+    statement = (
+        select(newest.c.id.label("run_id"), *(newest.c[name] for name in names))
+        .where(newest.c.state.not_in(_GREEN), or_(has_open_records, ~is_made_good))
         .order_by(newest.c.started_at.desc())
     )
     with transaction(engine) as connection:
-        rows = connection.execute(statement).mappings()
-        return [RedLoad(**row) for row in rows]
+        return [RedLoad(**row) for row in connection.execute(statement).mappings()]
+
+
+def open_records(engine: Engine, sync: str) -> list[OpenRecord]:
+    """What is open of a sync, as far as a decision to send it again needs it."""
+    table = failed_record
+    statement = select(
+        table.c.source_key, table.c.payload_hash, table.c["class"], table.c.next_attempt_at
+    ).where(table.c.sync == sync, is_open())
+    with transaction(engine) as connection:
+        return [OpenRecord(*row) for row in connection.execute(statement)]
+
+
+def partitions_to_resend(engine: Engine, sync: str) -> list[str | None]:
+    """Partitions with open records of a sync, those of the newest records first."""
+    newest = func.max(failed_record.c.id)
+    statement = (
+        select(sync_run.c.partition_key)
+        .join_from(failed_record, sync_run, failed_record.c.run_id == sync_run.c.id)
+        .where(failed_record.c.sync == sync, is_open())
+        .group_by(sync_run.c.partition_key)
+        .order_by(newest.desc())
+    )
+    with transaction(engine) as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def rows_left(engine: Engine, run_id: UUID) -> RowsLeft:
+    """What is open of a load that was sent whole before, and in part by this run."""
+    runs, earlier = sync_run, sync_run.alias("earlier")
+    newest = select(runs.c.id, runs.c.previous_run).where(runs.c.id == run_id).cte("chain", recursive=True)
+    step = earlier.c.id == newest.c.previous_run
+    chain = newest.union(select(earlier.c.id, earlier.c.previous_run).join_from(newest, earlier, step))
+    of_chain = failed_record.c.run_id.in_(select(chain.c.id))
+    first = select(sync_run.c.submitted).where(
+        sync_run.c.id.in_(select(chain.c.id).where(chain.c.previous_run.is_(None)))
+    )
+    with transaction(engine) as connection:
+        rows = connection.execute(select(func.count()).where(of_chain, is_open())).scalar_one()
+        return RowsLeft(submitted=connection.execute(first).scalar_one(), rows=rows)
 
 
 def life_of_record(engine: Engine, source_key: str, *, sync: str | None = None) -> list[LifeStep]:
@@ -199,6 +269,7 @@ def life_of_record(engine: Engine, source_key: str, *, sync: str | None = None) 
             sync_run.c.state.label("run_state"),
             sync_run.c.started_at.label("run_started_at"),
             record.c.resent_in,
+            record.c.superseded_by,
             func.coalesce(_job_step(), _request_step()).label("step"),
             resolver.c.state.label("resolved_state"),
             resolver.c.finished_at.label("resolved_at"),
@@ -280,7 +351,7 @@ def _life_step(row: RowMapping) -> LifeStep:
     record = FailedRecordRow(**{name: row[name] for name in FailedRecordRow.__dataclass_fields__})
     own: Sequence[str] = (
         *("sobject", "partition_key", "dagster_run_id", "run_state", "run_started_at"),
-        *("step", "resent_in", "resolved_state", "resolved_at"),
+        *("step", "resent_in", "superseded_by", "resolved_state", "resolved_at"),
     )
     return LifeStep(
         record=record,

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, LargeBinary, and_, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from sf_pipelines.ledger.engine import transaction
+from sf_pipelines.ledger.failure_verbs import is_open
 from sf_pipelines.ledger.load_verbs import ChunkPlan
 from sf_pipelines.ledger.tables import (
     UNFINISHED,
@@ -48,6 +49,7 @@ class UnfinishedRun:
     partition_key: str | None
     state: str
     attempts: int
+    scope: str
     declaration: str | None
     org_started_at: datetime | None
     started_at: datetime
@@ -257,7 +259,7 @@ def unresolved_keys(engine: Engine, sync: str, *, run_id: UUID, limit: int) -> l
     table = failed_record
     statement = (
         select(table.c.source_key)
-        .where(table.c.sync == sync, table.c.run_id != run_id, table.c.resolved_by.is_(None))
+        .where(table.c.sync == sync, table.c.run_id != run_id, is_open())
         .distinct()
         .limit(limit)
     )

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from sf_pipelines.ledger import tables
 from sf_pipelines.ledger.engine import LedgerError, transaction
+from sf_pipelines.ledger.failure_verbs import FailureVerbs
 from sf_pipelines.ledger.jsonable import storable
 from sf_pipelines.ledger.tables import UNFINISHED
 from sf_pipelines.ledger.writing import end_attempt, insert_row, read_run, require_running
@@ -58,7 +59,7 @@ class ForeignJob:
     records_failed: int
 
 
-class LoadVerbs:
+class LoadVerbs(FailureVerbs):
     """Verbs on one database."""
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
@@ -223,21 +224,6 @@ class LoadVerbs:
                 update(old)
                 .where(old.c.run_id == run_id, old.c.resent_in.is_not(None), ~has_failed_again)
                 .values(resolved_by=run_id)
-            ).rowcount
-
-    def resolve_failed(self, run_id: UUID, sync: str, source_keys: Collection[str]) -> int:
-        """Mark failed records of earlier runs of a sync whose keys this run got through; gives how many."""
-        table = tables.failed_record
-        with transaction(self._engine) as connection:
-            return connection.execute(
-                update(table)
-                .where(
-                    table.c.sync == sync,
-                    table.c.run_id != run_id,
-                    table.c.resolved_by.is_(None),
-                    table.c.source_key.in_(source_keys),
-                )
-                .values(resolved_by=run_id, next_attempt_at=None)
             ).rowcount
 
     def record_foreign_jobs(self, jobs: Sequence[ForeignJob]) -> None:

@@ -69,12 +69,14 @@ class Ledger(LoadVerbs):
         window: Window | None = None,
         declaration: str | None = None,
         previous_run: UUID | None = None,
+        scope: str = "all",
     ) -> UUID:
         """Open a run and its first attempt; its id names it everywhere else.
 
         Args:
             declaration: hash of the sync; see `begin_attempt`.
             previous_run: the run whose rows this one sends again.
+            scope: of a load, which rows of its source it sends.
         """
         run_id, now = uuid4(), self._clock()
         with transaction(self._engine) as connection:
@@ -93,6 +95,7 @@ class Ledger(LoadVerbs):
                 started_at=now,
                 declaration=declaration,
                 previous_run=previous_run,
+                scope=scope,
             )
             insert_row(
                 connection,

@@ -35,6 +35,14 @@ class Source:
     encoding: str = "utf-8"
 
 
+class LoadScope(StrEnum):
+    """Rows of its source that a run of a load sends: all, those that failed, or those worth a retry."""
+
+    ALL = "all"
+    FAILED = "failed"
+    RETRYABLE = "retryable"
+
+
 class EmptyValue(StrEnum):
     """What an empty value of the source means to the org."""
 
@@ -51,12 +59,14 @@ class FieldMapping:
         column: column of the source.
         values: source value to Salesforce value; a value that is not named passes unchanged.
         empty: whether an empty value leaves the field as it is, or empties it.
+        is_sensitive: whether its values go to the org and nowhere else: no ledger, log or page shows them.
     """
 
     field: str
     column: str
     values: Mapping[str, str] = dataclass_field(default_factory=dict[str, str])
     empty: EmptyValue = EmptyValue.UNCHANGED
+    is_sensitive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +112,11 @@ class LoadSync:
     def field_names(self) -> tuple[str, ...]:
         """Salesforce fields in the declared order, the columns of every chunk."""
         return tuple(mapping.field for mapping in self.fields)
+
+    @property
+    def sensitive_fields(self) -> frozenset[str]:
+        """Salesforce fields whose values are kept from everything but the org."""
+        return frozenset(mapping.field for mapping in self.fields if mapping.is_sensitive)
 
     @property
     def key_column(self) -> str:

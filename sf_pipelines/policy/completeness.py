@@ -37,6 +37,35 @@ def load_verdict(
     return Verdict(state=VerdictState.REJECTS_BEYOND_TOLERANCE, text=text)
 
 
+def resend_verdict(
+    sent: OutcomeCounts,
+    tolerance: Tolerance,
+    *,
+    submitted: int,
+    left: int,
+    disagreements: tuple[Disagreement, ...] = (),
+) -> Verdict:
+    """The end of a run that sent failed rows of an earlier load again: green where the whole load is.
+
+    Args:
+        sent: of this run alone.
+        submitted: rows of the load when it was sent whole; left: those that are still open.
+    """
+    own = load_verdict(sent, tolerance, disagreements=disagreements)
+    if own.state in (VerdictState.ROWS_UNACCOUNTED, VerdictState.COUNTERS_DISAGREE):
+        return own
+    again = f"{sent.submitted:,} rows were sent again and {sent.succeeded:,} got through"
+    if left == 0:
+        return Verdict(state=VerdictState.COMPLETE, text=f"{again}; no row of the load is left open.")
+    text = (
+        f"{again}; {left:,} of {submitted:,} rows are still open, the tolerance is "
+        f"{tolerance.bound(submitted):,}."
+    )
+    if tolerance.allows(rejected=left, submitted=submitted):
+        return Verdict(state=VerdictState.REJECTS_WITHIN_TOLERANCE, text=text)
+    return Verdict(state=VerdictState.REJECTS_BEYOND_TOLERANCE, text=text)
+
+
 def extract_verdict(*, reported: int, received: int, written: int) -> Verdict:
     """The end of an extract: what the org reported, what arrived, and what the lake holds must be equal."""
     if reported == received == written:

@@ -6,7 +6,6 @@ make doubles, and a delete would find nothing to delete.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +22,6 @@ from sf_pipelines.workflows.tools import Tools
 from sf_pipelines.workflows.work import declaration_of
 
 DONE_ONCE = frozenset({Operation.INSERT, Operation.DELETE})
-
-Select = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 class PayloadSum:

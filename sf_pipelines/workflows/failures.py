@@ -8,6 +8,7 @@ from sf_pipelines.ledger.load_verbs import ChunkPlan
 from sf_pipelines.model.outcome import FailedRecord, OutcomeState, RecordError
 from sf_pipelines.policy.failure_classes import classify
 from sf_pipelines.policy.retry_plan import next_attempt_at
+from sf_pipelines.workflows.redaction import redact_error, redact_values
 from sf_pipelines.workflows.rows import payload_hash
 from sf_pipelines.workflows.work import LoadWork
 
@@ -22,14 +23,14 @@ def failed_record(
     job_id: str | None = None,
     request_id: str | None = None,
 ) -> FailedRecord:
-    """The record as the ledger keeps it."""
-    failure_class = classify(error.code)
+    """The record as the ledger keeps it, without the values of sensitive fields."""
+    failure_class, sensitive = classify(error.code), work.sync.sensitive_fields
     return FailedRecord(
         source_key=values.get(work.sync.key) or "",
-        values=values,
+        values=redact_values(values, sensitive) if sensitive else values,
         payload_hash=payload_hash(values),
         state=state,
-        error=error,
+        error=redact_error(error, values, sensitive) if sensitive else error,
         chunk=plan.chunk,
         job_id=job_id,
         request_id=request_id,

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sf_pipelines.config.limits import BULK_RECORDS_PER_DAY
-from sf_pipelines.lake.payload import Payload, write_payload
+from sf_pipelines.lake.payload import Payload, SelectRows, write_payload
 from sf_pipelines.lake.source import read_source
 from sf_pipelines.ledger.decisions import read_decision
 from sf_pipelines.ledger.engine import LedgerError
+from sf_pipelines.ledger.failure_queries import open_records, rows_left
 from sf_pipelines.ledger.load_queries import (
     UnfinishedRun,
     attempts_of_run,
@@ -33,16 +34,17 @@ from sf_pipelines.model.describe import SObjectDescribe
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
 from sf_pipelines.model.rail import Direction, Rail
 from sf_pipelines.model.slice import Slice
-from sf_pipelines.model.sync import LoadSync
-from sf_pipelines.policy.accounting import read_disagreement
-from sf_pipelines.policy.completeness import load_verdict
+from sf_pipelines.model.sync import LoadScope, LoadSync
+from sf_pipelines.policy.accounting import Disagreement, read_disagreement
+from sf_pipelines.policy.completeness import load_verdict, resend_verdict
 from sf_pipelines.policy.rail_choice import decide
 from sf_pipelines.workflows.accepted import OnlyChanged
 from sf_pipelines.workflows.checks import check_load
-from sf_pipelines.workflows.done_before import DONE_ONCE, Done, PayloadSum, Select, done_before
+from sf_pipelines.workflows.done_before import DONE_ONCE, Done, PayloadSum, done_before
 from sf_pipelines.workflows.errors import BudgetSpentError, NotRunError
 from sf_pipelines.workflows.load_request import LoadRequest as LoadRequest
-from sf_pipelines.workflows.resolve import resolve_earlier_failures
+from sf_pipelines.workflows.resend import FailedOnly
+from sf_pipelines.workflows.resolve import close_earlier_failures
 from sf_pipelines.workflows.send import plans_of, send_all
 from sf_pipelines.workflows.take_up import MAX_RUN_ATTEMPTS, settle, why_not_go_on
 from sf_pipelines.workflows.tools import Tools
@@ -153,6 +155,7 @@ def _take_up(run: UnfinishedRun, request: LoadRequest, process: _Process) -> _Ta
             attempt=attempt,
             decision=read_decision(tools.engine, run.run_id),
             org_started_at=run.org_started_at,
+            scope=LoadScope(run.scope),
         )
         reason = why_not_go_on(run, work)
         if reason is None:
@@ -162,11 +165,17 @@ def _take_up(run: UnfinishedRun, request: LoadRequest, process: _Process) -> _Ta
             work.tell(f"run {run.run_id} is settled, since {reason}.")
             settle(work, reason)
         is_repeatable = request.sync.operation in REPEATABLE and run.attempts < MAX_RUN_ATTEMPTS
-        return _TakenUp(report=_finish(work, process), is_to_begin_anew=reason is not None and is_repeatable)
+        is_less = request.scope is LoadScope.ALL and run.scope != LoadScope.ALL
+        return _TakenUp(
+            report=_finish(work, process), is_to_begin_anew=is_less or (reason is not None and is_repeatable)
+        )
 
 
 def _run_new(request: LoadRequest, process: _Process, previous_run: UUID | None) -> LoadReport:
     tools, sync = process.tools, request.sync
+    if request.scope is not LoadScope.ALL and previous_run is None:
+        earlier = last_finished_load(tools.engine, sync=sync.name, partition_key=request.partition_key)
+        previous_run = earlier.run_id if earlier else None
     run_id = tools.ledger.start_run(
         sync=sync.name,
         sobject=sync.sobject,
@@ -175,6 +184,7 @@ def _run_new(request: LoadRequest, process: _Process, previous_run: UUID | None)
         dagster_run_id=request.dagster_run_id,
         declaration=declaration_of(sync),
         previous_run=previous_run,
+        scope=request.scope.value,
     )
     try:
         work = _prepare(request, tools, run_id)
@@ -220,14 +230,13 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork | Don
     sync = request.sync
     describe = tools.client.org.describe(sync.sobject)
     check_load(sync, describe)
-    changed = OnlyChanged(sync, describe, tools.engine) if sync.only_changed else None
-    payload_sum = PayloadSum(sync.field_names) if sync.operation in DONE_ONCE else None
-    watcher = changed or payload_sum
+    watcher = _watcher(request, describe, tools)
     payload = _write_payload(sync, describe, tools, run_id, watcher.select if watcher else None)
     tools.tell(f"{sync.name}: {payload.rows:,} rows, {payload.bytes_raw / 1e6:,.1f} MB read from the source.")
     decision = _decide(request, payload, tools, run_id)
     tools.tell(f"{sync.name}: {' '.join(reason.text for reason in decision.because)}")
-    if payload_sum is not None and (done := done_before(request, payload, payload_sum.text, tools)):
+    payload_sum = watcher.text if isinstance(watcher, PayloadSum) else None
+    if payload_sum is not None and (done := done_before(request, payload, payload_sum, tools)):
         return done
     if decision.rail is Rail.BULK:
         _check_daily_rows(sync, payload, tools)
@@ -238,13 +247,13 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork | Don
         chunk_rows=tools.call_rows,
         is_grouped=payload.parents is not None,
     )
-    unchanged = changed.unchanged if changed else 0
+    unchanged = watcher.unchanged if isinstance(watcher, OnlyChanged) else 0
     tools.ledger.register_chunks(
         run_id,
         plans,
         org_time=org_time,
         unchanged=unchanged,
-        payload_sum=payload_sum.text if payload_sum else None,
+        payload_sum=payload_sum,
     )
     return LoadWork(
         sync=sync,
@@ -254,6 +263,7 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork | Don
         attempt=1,
         decision=decision,
         org_started_at=org_time,
+        scope=request.scope,
     )
 
 
@@ -283,7 +293,7 @@ def _check_daily_rows(sync: LoadSync, payload: Payload, tools: Tools) -> None:
 
 
 def _write_payload(
-    sync: LoadSync, describe: SObjectDescribe, tools: Tools, run_id: UUID, select: Select | None
+    sync: LoadSync, describe: SObjectDescribe, tools: Tools, run_id: UUID, select: SelectRows | None
 ) -> Payload:
     columns = list(dict.fromkeys(mapping.column for mapping in sync.fields))
     return write_payload(
@@ -294,6 +304,18 @@ def _write_payload(
         parent=locking_parent(sync, describe),
         select=select,
     )
+
+
+def _watcher(
+    request: LoadRequest, describe: SObjectDescribe, tools: Tools
+) -> FailedOnly | OnlyChanged | PayloadSum | None:
+    """What looks at each row before it is written, and leaves out those that are not to be sent."""
+    sync = request.sync
+    if request.scope is not LoadScope.ALL:
+        return FailedOnly(sync, open_records(tools.engine, sync.name), scope=request.scope)
+    if sync.only_changed:
+        return OnlyChanged(sync, describe, tools.engine)
+    return PayloadSum(sync.field_names) if sync.operation in DONE_ONCE else None
 
 
 def _slice(sync: LoadSync, payload: Payload) -> Slice:
@@ -318,7 +340,9 @@ def _finish(work: LoadWork, process: _Process) -> LoadReport:
     verdict = load_verdict(totals.counts, work.sync.tolerance, disagreements=disagreements)
     if verdict.state is not VerdictState.ROWS_UNACCOUNTED:
         tools.ledger.resolve_resent(work.run_id)
-        resolve_earlier_failures(work)
+        close_earlier_failures(work)
+        if work.scope is not LoadScope.ALL:
+            verdict = _verdict_of_whole(work, totals.counts, disagreements)
     tools.ledger.finish_run(
         work.run_id,
         verdict=verdict,
@@ -330,6 +354,17 @@ def _finish(work: LoadWork, process: _Process) -> LoadReport:
     seconds = (tools.clock() - process.started_at).total_seconds()
     return _report(
         work.run_id, verdict.text, verdict.state, tools, api_calls=process.api_calls, seconds=seconds
+    )
+
+
+def _verdict_of_whole(
+    work: LoadWork, sent: OutcomeCounts, disagreements: tuple[Disagreement, ...]
+) -> Verdict:
+    """That of the load as a whole, of which this run sent only what had failed."""
+    left = rows_left(work.tools.engine, work.run_id)
+    submitted = max(left.submitted, sent.submitted)
+    return resend_verdict(
+        sent, work.sync.tolerance, submitted=submitted, left=left.rows, disagreements=disagreements
     )
 
 

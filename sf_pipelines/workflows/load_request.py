@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sf_pipelines.model.rail import Rail
-from sf_pipelines.model.sync import LoadSync
+from sf_pipelines.model.sync import LoadScope, LoadSync
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +17,7 @@ class LoadRequest:
         forced_rail: a rail that a person asked for; None lets the policy choose.
         again: whether an insert that was done for this partition is to be done a second time.
         previous_run: the run whose failed rows this one sends again.
+        scope: whether all rows of the source are sent, or only those that have failed.
     """
 
     sync: LoadSync
@@ -25,3 +26,4 @@ class LoadRequest:
     forced_rail: Rail | None = None
     again: bool = False
     previous_run: UUID | None = None
+    scope: LoadScope = LoadScope.ALL

@@ -22,6 +22,7 @@ from sf_pipelines.policy.failure_classes import VALUE_TOO_LONG, classify
 from sf_pipelines.policy.retry_plan import RESENT_AT_ONCE, RetryStep, next_step
 from sf_pipelines.workflows.bulk_load import send_by_bulk
 from sf_pipelines.workflows.failures import failed_record
+from sf_pipelines.workflows.payload_rows import rows_of_payload
 from sf_pipelines.workflows.rest_load import send_by_rest
 from sf_pipelines.workflows.rows import row_values
 from sf_pipelines.workflows.work import LoadWork, locking_parent
@@ -104,12 +105,8 @@ def _plan_retry(work: LoadWork, chunks: Sequence[ChunkState]) -> bool:
     if step is None:
         return False
     first = max(state.plan.chunk for state in chunks) + 1
-    batches = _batches(
-        rows_to_resend(work.tools.engine, work.run_id, attempt=attempt, classes=RESENT_AT_ONCE),
-        work.sync.field_names,
-    )
     files, _ = write_chunks(
-        batches,
+        _rows_again(work, chunks),
         columns=work.sync.field_names,
         key=work.sync.key,
         folder=work.folder,
@@ -122,6 +119,16 @@ def _plan_retry(work: LoadWork, chunks: Sequence[ChunkState]) -> bool:
     work.tools.ledger.register_retry(work.run_id, plans, resend=RESENT_AT_ONCE, attempt=work.attempt)
     work.tell(f"{locked:,} rows were locked and go again by {step.rail.value}, attempt {attempt + 1}.")
     return True
+
+
+def _rows_again(work: LoadWork, chunks: Sequence[ChunkState]) -> Iterator[pa.RecordBatch]:
+    """Locked rows of an attempt: from the ledger, or from the payload where the ledger has no values."""
+    attempt = chunks[0].plan.attempt
+    parts = rows_to_resend(work.tools.engine, work.run_id, attempt=attempt, classes=RESENT_AT_ONCE)
+    if not work.sync.sensitive_fields:
+        return _batches(parts, work.sync.field_names)
+    hashes = (row.payload_hash for part in parts for row in part)
+    return rows_of_payload((work.chunk(state.plan) for state in chunks), hashes)
 
 
 def _locked_rows(work: LoadWork, attempt: int) -> int:

@@ -16,7 +16,7 @@ from sf_pipelines.ledger.load_verbs import ChunkPlan
 from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.describe import FieldDescribe, SObjectDescribe
 from sf_pipelines.model.rail import Operation
-from sf_pipelines.model.sync import LoadSync
+from sf_pipelines.model.sync import LoadScope, LoadSync
 from sf_pipelines.workflows.tools import Tools
 
 REPEATABLE = frozenset({Operation.UPSERT, Operation.UPDATE, Operation.DELETE})
@@ -30,6 +30,7 @@ class LoadWork:
     Attributes:
         attempt: number of this process among those that worked on the run.
         org_started_at: the org's clock before the first row was sent.
+        scope: rows of the source that the run sends.
     """
 
     sync: LoadSync
@@ -39,6 +40,7 @@ class LoadWork:
     attempt: int
     decision: Decision
     org_started_at: datetime
+    scope: LoadScope = LoadScope.ALL
 
     @property
     def folder(self) -> Path:
