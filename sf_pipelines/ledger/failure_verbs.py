@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, Update, and_, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Update, and_, exists, select, update
 
 from sf_pipelines.ledger.engine import transaction
 from sf_pipelines.ledger.tables import failed_record
@@ -20,9 +20,8 @@ NextAttempt = Callable[[FailureClass, int], datetime | None]
 """When a record of a class is sent again that so many runs have sent; None for never."""
 
 
-def is_open() -> ColumnElement[bool]:
+def is_open(table: FromClause = failed_record) -> ColumnElement[bool]:
     """Whether a failed record still stands for its key: nothing later is known of it."""
-    table = failed_record
     return and_(table.c.resolved_by.is_(None), table.c.superseded_by.is_(None), table.c.resent_in.is_(None))
 
 
@@ -39,36 +38,14 @@ class FailureVerbs:
 
     def supersede_failed(self, run_id: UUID, sync: str, *, next_attempt: NextAttempt) -> int:
         """Let the records of this run stand for those of the same keys in earlier runs; gives how many."""
-        old, new = failed_record, failed_record.alias("new")
-        again = and_(new.c.run_id == run_id, new.c.source_key == old.c.source_key, new.c.resent_in.is_(None))
+        new = failed_record.alias("new")
+        of_key = and_(new.c.run_id == run_id, new.c.source_key == failed_record.c.source_key)
+        failed_again = exists(select(new.c.id).where(of_key, new.c.resent_in.is_(None)))
+        values = {"superseded_by": run_id, "next_attempt_at": None}
         with transaction(self._engine) as connection:
-            before = select(old.c.run_attempt).where(
-                and_(
-                    old.c.sync == sync,
-                    old.c.run_id != run_id,
-                    is_open(),
-                    old.c.source_key == new.c.source_key,
-                )
-            )
-            counted = (
-                update(new)
-                .where(new.c.run_id == run_id, new.c.resent_in.is_(None), before.exists())
-                .values(run_attempt=1 + before.order_by(old.c.id.desc()).limit(1).scalar_subquery())
-            )
-            connection.execute(counted)
-            groups = connection.execute(
-                select(old.c["class"], old.c.run_attempt)
-                .where(old.c.run_id == run_id, old.c.run_attempt > 1, old.c["class"].is_not(None))
-                .distinct()
-            )
-            for failure_class, runs in groups.all():
-                connection.execute(
-                    update(old)
-                    .where(old.c.run_id == run_id, old.c["class"] == failure_class, old.c.run_attempt == runs)
-                    .values(next_attempt_at=next_attempt(FailureClass(failure_class), runs))
-                )
-            superseded = _earlier(run_id, sync).where(exists(select(new.c.id).where(again)))
-            return connection.execute(superseded.values(superseded_by=run_id, next_attempt_at=None)).rowcount
+            _count_runs(connection, run_id, sync)
+            _plan_next_attempts(connection, run_id, next_attempt)
+            return connection.execute(_earlier(run_id, sync).where(failed_again).values(values)).rowcount
 
     def supersede_gone(self, run_id: UUID, sync: str) -> int:
         """Close what is open of earlier runs after a whole load: its source has those keys no more."""
@@ -82,3 +59,28 @@ class FailureVerbs:
 def _earlier(run_id: UUID, sync: str) -> Update:
     table = failed_record
     return update(table).where(table.c.sync == sync, table.c.run_id != run_id, is_open())
+
+
+def _count_runs(connection: Connection, run_id: UUID, sync: str) -> None:
+    """One more than the newest open record of the same key says."""
+    new, old = failed_record, failed_record.alias("old")
+    before = (
+        select(old.c.run_attempt)
+        .where(old.c.sync == sync, old.c.source_key == new.c.source_key, old.c.run_id != run_id, is_open(old))
+        .correlate(new)
+    )
+    connection.execute(
+        update(new)
+        .where(new.c.run_id == run_id, new.c.resent_in.is_(None), before.exists())
+        .values(run_attempt=1 + before.order_by(old.c.id.desc()).limit(1).scalar_subquery())
+    )
+
+
+def _plan_next_attempts(connection: Connection, run_id: UUID, next_attempt: NextAttempt) -> None:
+    table = failed_record
+    again = and_(table.c.run_id == run_id, table.c.run_attempt > 1, table.c["class"].is_not(None))
+    groups = connection.execute(select(table.c["class"], table.c.run_attempt).where(again).distinct()).all()
+    for failure_class, runs in groups:
+        when = next_attempt(FailureClass(failure_class), runs)
+        of_group = and_(again, table.c["class"] == failure_class, table.c.run_attempt == runs)
+        connection.execute(update(table).where(of_group).values(next_attempt_at=when))
