@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from sf_pipelines.model.rail import Rail
+from sf_pipelines.model.sync import LoadScope
 
 
 class LaunchConfig(dg.Config):
@@ -30,3 +31,18 @@ class LoadLaunchConfig(LaunchConfig):
         default=False,
         description="insert all rows of this partition a second time, although an earlier run has done it",
     )
+    scope: Literal["all", "failed", "retryable"] = Field(
+        default="all",
+        description="all rows of the source; those that failed before; or of these only what passes by "
+        "itself or has changed at the source",
+    )
+    corrections: str = Field(
+        default="",
+        description="with scope failed: CSV file with the rows as they should be, made by "
+        "'sf-pipelines failures --export' and mended by hand; empty reads the source",
+    )
+
+    @property
+    def load_scope(self) -> LoadScope:
+        """The model noun."""
+        return LoadScope(self.scope)

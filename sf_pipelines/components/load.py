@@ -30,10 +30,11 @@ from sf_pipelines.components.yaml_models import (
 from sf_pipelines.ledger.queries import error_counts
 from sf_pipelines.model.outcome import VerdictState
 from sf_pipelines.model.rail import Operation
-from sf_pipelines.model.sync import LoadSync
+from sf_pipelines.model.sync import LoadScope, LoadSync
 from sf_pipelines.present.outcomes import load_metadata
 from sf_pipelines.resources.pipelines import PipelinesResource
 from sf_pipelines.workflows.load import LoadReport, LoadRequest, run_load
+from sf_pipelines.workflows.resend import with_corrections
 
 EVERY_ROW = "every_row_accounted_for"
 REJECTS = "rejects_within_tolerance"
@@ -88,14 +89,41 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """One asset with its two checks."""
+        """One asset with its two checks, and the job that sends its failed rows again."""
         del context
-        return dg.Definitions(assets=[_asset(self.to_sync(), self)])
+        sync = self.to_sync()
+        return dg.Definitions.merge(dg.Definitions(assets=[_asset(sync, self)]), _resend_job(sync))
 
 
 def load_key(sobject: str) -> dg.AssetKey:
     """Asset key of the load of an object."""
     return dg.AssetKey(["salesforce", sobject.lower(), "load"])
+
+
+def resend_job_name(sync: LoadSync) -> str:
+    """Name of the job that sends the failed rows of a load again."""
+    return f"resend_{sync.name}"
+
+
+def resend_config(sync: LoadSync, scope: LoadScope) -> dg.RunConfig:
+    """Run config of that job."""
+    return dg.RunConfig(ops={_op_name(sync): LoadLaunchConfig(scope=scope.value)})
+
+
+def _resend_job(sync: LoadSync) -> dg.Definitions:
+    job = dg.define_asset_job(
+        resend_job_name(sync),
+        selection=dg.AssetSelection.assets(load_key(sync.sobject)),
+        config=resend_config(sync, LoadScope.FAILED),
+        description=f"Rows of {sync.name} that failed on a night, sent again: the night ends green when few "
+        "enough are left.",
+        tags={"salesforce/object": sync.sobject},
+    )
+    return dg.Definitions(jobs=[job])
+
+
+def _op_name(sync: LoadSync) -> str:
+    return f"salesforce_{sync.name}"
 
 
 def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
@@ -116,7 +144,7 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(
-        name=f"salesforce_{sync.name}",
+        name=_op_name(sync),
         specs=[spec],
         check_specs=checks,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
@@ -125,11 +153,12 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: LoadLaunchConfig, pipelines: PipelinesResource
     ) -> Iterator[LoadEvent]:
         request = LoadRequest(
-            sync=sync,
+            sync=with_corrections(sync, config.corrections) if config.corrections else sync,
             partition_key=context.partition_key,
             dagster_run_id=context.run.run_id,
             forced_rail=config.forced_rail,
             again=config.again,
+            scope=LoadScope.FAILED if config.corrections else config.load_scope,
         )
         with pipelines.open(tell=context.log.info) as tools:
             report = run_load(request, tools)

@@ -76,7 +76,7 @@ def write_payload(
         LakeError: the folder cannot be written. After any error no chunk is left behind.
     """
     _check_fields(sync)
-    mapped = (_mapped(batch, sync) for batch in batches)
+    mapped = (mapped_rows(batch, sync) for batch in batches)
     refusals = RowRefusals(folder, key=sync.key)
     rows = refusals.split(map(select, mapped) if select else mapped)
     try:
@@ -141,7 +141,12 @@ def _check_fields(sync: LoadSync) -> None:
         raise SourceError(f"{sync.name} has the key {sync.key}, which is none of its fields: add it to them.")
 
 
-def _mapped(batch: pa.RecordBatch, sync: LoadSync) -> pa.RecordBatch:
+def mapped_rows(batch: pa.RecordBatch, sync: LoadSync) -> pa.RecordBatch:
+    """Source rows as they are sent: the sync's fields in their order, as text.
+
+    Raises:
+        SourceError: a column is missing.
+    """
     columns = [_translated(_column(batch, mapping, sync), mapping) for mapping in sync.fields]
     if len(columns) == 1:
         # the only value of a row must be quoted when it is empty: readers skip blank lines

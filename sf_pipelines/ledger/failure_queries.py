@@ -241,6 +241,14 @@ def partitions_to_resend(engine: Engine, sync: str) -> list[str | None]:
         return list(connection.execute(statement).scalars())
 
 
+def load_runs(engine: Engine, *, sync: str, partition_key: str | None) -> int:
+    """How many runs a load of a partition has had."""
+    of_partition = sync_run.c.partition_key.is_not_distinct_from(partition_key)
+    statement = select(func.count()).where(sync_run.c.sync == sync, of_partition)
+    with transaction(engine) as connection:
+        return connection.execute(statement).scalar_one()
+
+
 def rows_left(engine: Engine, run_id: UUID) -> RowsLeft:
     """What is open of a load that was sent whole before, and in part by this run."""
     runs, earlier = sync_run, sync_run.alias("earlier")

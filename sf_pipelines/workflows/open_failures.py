@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import Engine
 
@@ -37,6 +38,13 @@ class OpenFailures:
     def rows(self) -> int:
         """Open failed records, exact."""
         return sum(count.rows for count in self.counts)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same while nothing was added and nothing was closed."""
+        counted = [(item.sync, item.code, item.rows, item.newest_at.isoformat()) for item in self.counts]
+        red = [str(item.run_id) for item in self.red]
+        return sha256(repr((counted, red)).encode()).hexdigest()[:16]
 
     @property
     def rows_waiting(self) -> int:

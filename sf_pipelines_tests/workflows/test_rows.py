@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+from sf_pipelines.workflows.sent import Sent
 
 from sf_pipelines.workflows.rows import payload_hash, row_values
 
