@@ -12,11 +12,11 @@ from pydantic import ConfigDict, Field
 from sf_pipelines.components.load import SalesforceLoad, load_key, resend_config
 from sf_pipelines.model.sync import LoadScope, LoadSync
 from sf_pipelines.present.failures import failures_metadata, no_load_left_failed
+from sf_pipelines.present.outcomes import FAILED_RECORDS
 from sf_pipelines.resources.pipelines import PipelinesResource
 from sf_pipelines.workflows.open_failures import OpenFailures, read_open_failures
 from sf_pipelines.workflows.retries import Retry, RetryCursor, look_for_retries
 
-FAILED_RECORDS = dg.AssetKey(["ledger", "failed_records"])
 NO_LOAD_LEFT_FAILED = "no_load_left_failed"
 SECONDS_BETWEEN_LOOKS = 60
 

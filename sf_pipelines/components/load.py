@@ -27,6 +27,7 @@ from sf_pipelines.components.yaml_models import (
     latency,
     to_mappings,
 )
+from sf_pipelines.ledger.failure_queries import previous_run
 from sf_pipelines.ledger.queries import error_counts
 from sf_pipelines.model.outcome import VerdictState
 from sf_pipelines.model.rail import Operation
@@ -75,13 +76,18 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
         """
         if self.key not in self.fields:
             raise ValueError(key_is_missing(self.key, self.object))
+        mappings = to_mappings(self.fields)
+        if any(mapping.is_sensitive and mapping.field == self.key for mapping in mappings):
+            raise ValueError(
+                f"the key {self.key} of the {self.object} load cannot be sensitive: it names rows"
+            )
         return LoadSync(
             name=self.name or f"{self.object.lower()}_load",
             sobject=self.object,
             operation=Operation(self.operation),
             key=self.key,
             source=self.source.to_source(),
-            fields=to_mappings(self.fields),
+            fields=mappings,
             tolerance=self.tolerance.to_tolerance(),
             latency_class=latency(self.latency_class),
             criticality=criticality(self.criticality),
@@ -163,7 +169,9 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
         with pipelines.open(tell=context.log.info) as tools:
             report = run_load(request, tools)
             errors = error_counts(tools.engine, report.run_id)
-        yield from load_events(key, report, load_metadata(report, errors), partition=context.partition_key)
+            previous = previous_run(tools.engine, report.run_id)
+        metadata = load_metadata(report, errors, previous_run=previous)
+        yield from load_events(key, report, metadata, partition=context.partition_key)
 
     return load
 

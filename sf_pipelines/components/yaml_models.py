@@ -83,6 +83,9 @@ class FieldBlock(dg.Model):
     empty: Literal["unchanged", "set_null"] = Field(
         "unchanged", description="whether an empty value leaves the field as it is, or empties it"
     )
+    sensitive: bool = Field(
+        False, description="its values go to the org and nowhere else: no ledger, log or page shows them"
+    )
 
 
 class ToleranceBlock(dg.Model, dg.Resolvable):
@@ -122,7 +125,13 @@ def to_mappings(fields: dict[str, str | FieldBlock]) -> tuple[FieldMapping, ...]
     return tuple(
         FieldMapping(field=name, column=block)
         if isinstance(block, str)
-        else FieldMapping(field=name, column=block.column, values=block.values, empty=EmptyValue(block.empty))
+        else FieldMapping(
+            field=name,
+            column=block.column,
+            values=block.values,
+            empty=EmptyValue(block.empty),
+            is_sensitive=block.sensitive,
+        )
         for name, block in fields.items()
     )
 

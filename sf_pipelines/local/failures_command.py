@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
+from sqlalchemy import Engine
 
+from sf_pipelines.lake.errors import LakeError
 from sf_pipelines.ledger.failure_queries import (
     FailureCount,
     FailureFilter,
@@ -26,8 +28,12 @@ from sf_pipelines.ledger.failure_queries import (
     stream_failures,
 )
 from sf_pipelines.ledger.queries import FailedRecordRow
+from sf_pipelines.local.declared_syncs import declared_loads
 from sf_pipelines.local.ledger_database import open_ledger_database
 from sf_pipelines.policy.mends import mend
+from sf_pipelines.workflows.redaction import redact_values
+from sf_pipelines.workflows.resend import source_row
+from sf_pipelines.workflows.rows import payload_hash
 
 ADDED_COLUMNS = ("error_code", "error_message", "error_fields", "failure_class", "ledger_run")
 """What an export says of each record, before the fields as they were sent."""
@@ -89,11 +95,45 @@ def trace_record(source_key: str, *, sync: str | None) -> tuple[dict[str, Any], 
         steps = life_of_record(engine, source_key, sync=sync)
         if not steps:
             raise FailuresError(_no_such_key(source_key, keys_like(engine, source_key, limit=SIMILAR_KEYS)))
-    ended = _how_it_ended(steps[-1])
-    document = {"source_key": source_key, "ended": ended, "steps": [_step_json(step) for step in steps]}
+        last = steps[-1]
+        source = _source_now(last.record, engine)
+    ended = _how_it_ended(last)
+    document = {
+        "source_key": source_key,
+        "ended": ended,
+        "source_now": source.values,
+        "source": source.text,
+        "steps": [_step_json(step) for step in steps],
+    }
     return document, Group(
-        _life_tree(source_key, steps), _values_table(steps[-1].record), f"How it ended: {escape(ended)}"
+        _life_tree(source_key, steps),
+        _values_table(last.record, source.values),
+        escape(source.text),
+        f"How it ended: {escape(ended)}",
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SourceNow:
+    """The row as its source has it at this moment, mapped as it would be sent."""
+
+    values: dict[str, str | None] | None
+    text: str
+
+
+def _source_now(record: FailedRecordRow, engine: Engine) -> _SourceNow:
+    sync = declared_loads().get(record.sync)
+    if sync is None:
+        return _SourceNow(values=None, text=f"No load named {record.sync} is declared any more.")
+    try:
+        values = source_row(sync, record.source_key, engine)
+    except LakeError as error:
+        return _SourceNow(values=None, text=f"The source cannot be read now: {error}")
+    if values is None:
+        return _SourceNow(values=None, text="The source has this row no more.")
+    is_same = payload_hash(values) == record.payload_hash
+    text = "The source row is as it was sent." if is_same else "The source row has changed since it was sent."
+    return _SourceNow(values=redact_values(values, sync.sensitive_fields), text=text)
 
 
 def _no_such_key(source_key: str, similar: list[str]) -> str:
@@ -184,12 +224,19 @@ def _words(state: str | None) -> str:
     return (state or "no journal").replace("_", " ")
 
 
-def _values_table(record: FailedRecordRow) -> Table:
-    table = Table("Field", "Value as sent", title=f"Payload {record.payload_hash[:16]}")
+def _values_table(record: FailedRecordRow, now: Mapping[str, str | None] | None) -> Table:
+    table = Table("Field", "As sent", title=f"Payload {record.payload_hash[:16]}")
+    if now is not None:
+        table.add_column("In the source now")
     for name, value in record.values.items():
         marked = "bold red" if name in record.fields else None
-        table.add_row(escape(name), escape(value) if value is not None else "[dim]empty[/]", style=marked)
+        current = [_cell(now.get(name))] if now is not None else []
+        table.add_row(escape(name), _cell(value), *current, style=marked)
     return table
+
+
+def _cell(value: str | None) -> str:
+    return escape(value) if value is not None else "[dim]empty[/]"
 
 
 def _then(step: LifeStep) -> str:
