@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 import typer
@@ -78,12 +78,15 @@ def emulator(
     org: Annotated[
         Path | None, typer.Option(help="File that keeps the org between starts; by default memory only.")
     ] = None,
+    profile: Annotated[
+        Literal["instant", "realistic"], typer.Option(help="How slow requests, triggers and Bulk jobs are.")
+    ] = "instant",
     as_json: JsonOption = False,
 ) -> None:
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
     from sf_pipelines.local.emulator_command import run_emulator
 
-    run_emulator(port=port, as_json=as_json, schema=schema, org=org)
+    run_emulator(port=port, as_json=as_json, schema=schema, org=org, profile=profile)
 
 
 def _teller() -> Callable[[str], None]:

@@ -23,8 +23,11 @@ from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS, Sessio
 from sf_pipelines.emulator.bulk import ingest_routes, query_routes
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
-from sf_pipelines.emulator.control import serve_control
+from sf_pipelines.emulator.control.plane import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.faults.book import FaultBook
+from sf_pipelines.emulator.faults.calls import CallLog
+from sf_pipelines.emulator.faults.jobs import JobFaultSource
 from sf_pipelines.emulator.http import collections, composite, describe, external_ids, query, rows
 from sf_pipelines.emulator.http.cursors import CursorStore
 from sf_pipelines.emulator.http.envelope import error_response, not_found, unexpected_error
@@ -32,8 +35,12 @@ from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.http.shell import base_url, serve_data
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.wire import to_response
-from sf_pipelines.emulator.limits import LimitBook
+from sf_pipelines.emulator.latency.profile import Latency
+from sf_pipelines.emulator.latency.triggers import let_transactions_last
+from sf_pipelines.emulator.limits import DATA_STORAGE, LimitBook
+from sf_pipelines.emulator.long_requests import LongRequests
 from sf_pipelines.emulator.org import Org
+from sf_pipelines.emulator.snapshots import SnapshotShelf
 
 _LOG = logging.getLogger(__name__)
 _ROUTES = (
@@ -55,13 +62,25 @@ def make_surface(
     limits: Mapping[str, int] | None = None,
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
+    latency: Latency | None = None,
+    api_overshoot: float = 0.0,
 ) -> Surface:
     """The surface of `org`, with Bulk jobs and their files in the folder `spool`.
 
     Raises:
         OSError: the folder can't be made, or the key file can't be read.
     """
-    book = LimitBook(org.clock, limits)
+    latency = latency or Latency()
+    book = LimitBook(
+        org.clock,
+        limits,
+        overshoot=api_overshoot,
+        lag_seconds=lambda: latency.profile.limits_lag_seconds,
+    )
+    book.measure(DATA_STORAGE, org.storage.used_mb)
+    org.storage.allow(lambda: book.maximum(DATA_STORAGE))
+    let_transactions_last(org, latency)
+    faults = FaultBook(org.clock)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
     oauth = OAuthServer(
@@ -78,8 +97,13 @@ def make_surface(
         oauth=oauth,
         cursors=CursorStore(org.clock, org.ids),
         jobs=jobs,
-        workers=BulkWorkers(org, jobs, book),
+        workers=BulkWorkers(org, jobs, book, JobFaultSource(book=faults, latency=latency, clock=org.clock)),
         router=Router(_ROUTES),
+        latency=latency,
+        long_requests=LongRequests(org.clock),
+        faults=faults,
+        calls=CallLog(),
+        snapshots=SnapshotShelf(org),
     )
 
 

@@ -86,10 +86,10 @@ class IdFactory:
         bodies = [head + _base62(number) for number in range(first, first + count)]
         return [body + _checksum(body) for body in bodies]
 
-    def reset(self) -> None:
-        """Start every key prefix anew."""
+    def reset(self, counters: Mapping[str, int] | None = None) -> None:
+        """Continue from `counters`, or start every key prefix anew."""
         with self._lock:
-            self._counters.clear()
+            self._counters = dict(counters or {})
 
     def counters(self) -> dict[str, int]:
         """The last number used of each key prefix, to be stored."""

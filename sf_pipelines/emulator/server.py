@@ -20,12 +20,16 @@ from types import TracebackType
 import uvicorn
 from rich.console import Console
 from rich.table import Table
+from starlette.types import ASGIApp
 
 from sf_pipelines.emulator.app import EmulatorApp, make_surface
 from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
 from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.control.resetting import let_go
+from sf_pipelines.emulator.faults.middleware import FaultyApp
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.latency.profile import DEFAULT_SEED, INSTANT, Latency, LatencyProfile
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import OrgSchema
@@ -55,6 +59,9 @@ class EmulatorServer:
         limits: Mapping[str, int] | None = None,
         session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
         jwt_public_key_path: Path | None = None,
+        profile: LatencyProfile = INSTANT,
+        seed: int = DEFAULT_SEED,
+        api_overshoot: float = 0.0,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -66,6 +73,9 @@ class EmulatorServer:
             limits: maxima by `/limits` key, in place of the defaults.
             session_lifetime_seconds: of an access token, on the org's clock.
             jwt_public_key_path: PEM public key that checks JWT bearer assertions.
+            profile: how slow the org is.
+            seed: of the durations that are drawn from the profile.
+            api_overshoot: share by which the daily API requests may pass their maximum.
         """
         self._port = port
         self._schema_path = schema_path
@@ -74,6 +84,8 @@ class EmulatorServer:
         self._limits = limits
         self._lifetime = session_lifetime_seconds
         self._jwt_public_key_path = jwt_public_key_path
+        self._latency = Latency(profile, seed)
+        self._api_overshoot = api_overshoot
         self._resources = ExitStack()
         self._surface: Surface | None = None
         self._credentials: EmulatorCredentials | None = None
@@ -121,9 +133,10 @@ class EmulatorServer:
             listener = opened.enter_context(_listen(self._port))
             surface = self._open_surface(opened)
             url = f"http://{_HOST}:{listener.getsockname()[1]}"
-            _serve(opened, listener, EmulatorApp(surface))
+            _serve(opened, listener, FaultyApp(EmulatorApp(surface), surface))
             surface.workers.start()
             opened.callback(surface.workers.stop)
+            opened.callback(let_go, surface)
             self._surface = surface
             self._credentials = _credentials(surface, url)
             self._resources = opened.pop_all()
@@ -146,6 +159,8 @@ class EmulatorServer:
                 limits=self._limits,
                 session_lifetime_seconds=self._lifetime,
                 jwt_public_key_path=self._jwt_public_key_path,
+                latency=self._latency,
+                api_overshoot=self._api_overshoot,
             )
         except OSError as error:
             raise EmulatorError(f"The emulator can't use {error.filename}: {error.strerror}.") from error
@@ -166,6 +181,7 @@ def run_foreground(
     limits: Mapping[str, int] | None = None,
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
+    profile: LatencyProfile = INSTANT,
     stop: Event | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; once listening, print the credentials, as one JSON line or as a table.
@@ -173,8 +189,8 @@ def run_foreground(
     Args:
         port: 0 takes a free one.
         as_json: one line of JSON for programs, or a table for people.
-        schema_path: see EmulatorServer; so are `org_path`, `limits`, `session_lifetime_seconds` and
-            `jwt_public_key_path`.
+        schema_path: see EmulatorServer; so are `org_path`, `limits`, `session_lifetime_seconds`,
+            `jwt_public_key_path` and `profile`.
         stop: set it to end the server from another thread, instead of a signal.
 
     Raises:
@@ -187,6 +203,7 @@ def run_foreground(
         limits=limits,
         session_lifetime_seconds=session_lifetime_seconds,
         jwt_public_key_path=jwt_public_key_path,
+        profile=profile,
     )
     stopping = stop or _stop_on_signals()
     with server:
@@ -259,7 +276,7 @@ class _Uvicorn(uvicorn.Server):
         self.listening.set()
 
 
-def _serve(opened: ExitStack, listener: socket.socket, app: EmulatorApp) -> None:
+def _serve(opened: ExitStack, listener: socket.socket, app: ASGIApp) -> None:
     config = uvicorn.Config(
         app,
         http="httptools",

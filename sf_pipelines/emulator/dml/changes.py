@@ -14,6 +14,8 @@ from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.convert import check_required, convert_columns, fill_defaults
 from sf_pipelines.emulator.dml.references import check_references, resolve_parents
+from sf_pipelines.emulator.dml.row_locks import lock_created, lock_updated
+from sf_pipelines.emulator.dml.storage_room import check_room
 from sf_pipelines.emulator.dml.unique import check_unique
 from sf_pipelines.emulator.dml.writer import Stamp, fill_from_store, insert_rows, update_rows
 from sf_pipelines.emulator.ids import IdFactory, to_18
@@ -30,6 +32,8 @@ def create_rows(batch: Batch, store: Store, ids: IdFactory, stamp: Stamp) -> Non
     fill_defaults(batch, stamp.user_id)
     batch.ids = list(ids.take(batch.item.key_prefix, batch.size)) if batch.size else []
     check_unique(batch, store)
+    lock_created(batch, store)
+    check_room(batch, store)
     insert_rows(batch, store, stamp)
     for row, error in enumerate(batch.errors):
         if error is not None:
@@ -46,6 +50,7 @@ def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
     stored = _stored_rows(batch, store, fields)
     check_references(batch, store)
     check_unique(batch, store)
+    lock_updated(batch, store)
     _follow(batch, stored, fields)
     fill_from_store(batch, stored, fields)
     update_rows(batch, store, stamp)

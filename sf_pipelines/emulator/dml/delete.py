@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.changes import own_ids
+from sf_pipelines.emulator.dml.row_locks import lock_deleted
 from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.schema.model import ChildRelationship, ObjectSchema
 from sf_pipelines.emulator.store import Store, quoted
@@ -25,6 +26,7 @@ def delete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: Sta
         return batch
     own_ids(batch)
     _check_live(batch, store)
+    lock_deleted(batch, store)
     _remove(item, [batch.ids[row] for row in batch.good_rows()], store, stamp, hard=hard)
     return batch
 

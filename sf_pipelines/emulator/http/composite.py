@@ -16,6 +16,7 @@ from sf_pipelines.emulator.http.references import fill_url, fill_value, halted
 from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.subrequests import CompositePlan, Subrequest, as_request, read_plan
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.store import Transaction
 
 _FIRST_FAILED_STATUS = 300
 
@@ -29,14 +30,16 @@ def composite(surface: Surface, request: ApiRequest) -> ApiResponse:
 
 
 def _run_all_or_none(surface: Surface, request: ApiRequest, plan: CompositePlan) -> list[ApiResponse]:
-    with surface.org.transaction() as transaction:
+    def work(transaction: Transaction) -> list[ApiResponse]:
         responses = _run(surface, request, plan)
         culprit = next((at for at, response in enumerate(responses) if _failed(response)), None)
         if culprit is None:
             return responses
         transaction.rollback()
-    undone = error_response([halted()])
-    return [response if at == culprit else undone for at, response in enumerate(responses)]
+        undone = error_response([halted()])
+        return [response if at == culprit else undone for at, response in enumerate(responses)]
+
+    return surface.org.transact(work)
 
 
 def _run(surface: Surface, request: ApiRequest, plan: CompositePlan) -> list[ApiResponse]:

@@ -23,6 +23,7 @@ from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version, version_list
 from sf_pipelines.emulator.http.wire import to_response
 from sf_pipelines.emulator.limits import DAILY_API_REQUESTS
+from sf_pipelines.emulator.long_requests import limit_exceeded
 
 # [D] RESTG status list: 414 and 431 past 16,384 bytes.
 MAX_URI_BYTES = 16_384
@@ -45,10 +46,15 @@ async def serve_data(surface: Surface, request: Request) -> Response:
         await body.drain()
         return to_response(error_response([error]), headers)
     if not surface.limits.try_spend(DAILY_API_REQUESTS):
-        spent = SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
         await body.drain()
-        return _metered(surface, error_response([spent]), headers)
-    response = await _run(surface, body, _api_request(request, segments, headers, session))
+        return _metered(surface, error_response([limit_exceeded("TotalRequests")]), headers)
+    call = _api_request(request, segments, headers, session)
+    try:
+        with surface.long_requests.running():
+            response = await _run(surface, body, call)
+    except SalesforceError as error:
+        await body.drain()
+        response = error_response([error])
     return _metered(surface, response, headers)
 
 

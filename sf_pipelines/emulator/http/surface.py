@@ -11,10 +11,15 @@ from sf_pipelines.emulator.auth.oauth import OAuthServer
 from sf_pipelines.emulator.auth.sessions import SessionStore
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.faults.book import FaultBook
+from sf_pipelines.emulator.faults.calls import CallLog
 from sf_pipelines.emulator.http.cursors import CursorStore
 from sf_pipelines.emulator.http.router import Router
+from sf_pipelines.emulator.latency.profile import Latency
 from sf_pipelines.emulator.limits import LimitBook
+from sf_pipelines.emulator.long_requests import LongRequests
 from sf_pipelines.emulator.org import Org
+from sf_pipelines.emulator.snapshots import SnapshotShelf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,3 +34,8 @@ class Surface:
     jobs: JobStore
     workers: BulkWorkers
     router: Router
+    latency: Latency
+    long_requests: LongRequests
+    faults: FaultBook
+    calls: CallLog
+    snapshots: SnapshotShelf
