@@ -25,6 +25,8 @@ class Clock:
         self._frozen = frozen
         self._base = _aware(start or datetime.now(UTC))
         self._mark = time.monotonic()
+        self.waiting = 0
+        """Threads that are blocked in `wait_for`."""
         self._wakes = 0
         self._listeners: set[Callable[[], object]] = set()
 
@@ -84,6 +86,18 @@ class Clock:
         Returns:
             False when the time came first.
         """
+        if is_met():
+            return True
+        with self.changed:
+            self.waiting += 1
+            self.changed.notify_all()
+        try:
+            return self._wait(is_met, until)
+        finally:
+            with self.changed:
+                self.waiting -= 1
+
+    def _wait(self, is_met: Callable[[], bool], until: datetime | None) -> bool:
         while True:
             wakes = self._wakes
             if is_met():

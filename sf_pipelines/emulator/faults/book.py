@@ -148,6 +148,11 @@ class FaultBook:
             return False
         return entry.hits > 0
 
+    def wait_hit(self, entry: SetFault, timeout_seconds: float) -> bool:
+        """The same for a thread that may block."""
+        with self._clock.changed:
+            return self._clock.changed.wait_for(lambda: entry.hits > 0, timeout_seconds)
+
     def strike(self, entry: SetFault) -> None:
         """Note that a fault does now what it does."""
         with self._clock.changed:

@@ -73,10 +73,11 @@ class FaultyApp:
     async def _before(self, exchange: Exchange, call: Call, entry: SetFault, held: ExitStack) -> bool:
         """False when the call ends here."""
         fault = entry.fault
-        self._surface.faults.strike(entry)
+        ticket = self._strike(entry)
         if fault.kind in ("slow", "hold"):
-            return await self._wait(exchange, entry)
+            return await self._wait(exchange, entry, ticket)
         if fault.kind == "reset":
+            await exchange.read_ahead()
             await transport.reset(exchange)
             return False
         if fault.kind == "rows_fail":
@@ -95,9 +96,9 @@ class FaultyApp:
     async def _after(self, exchange: Exchange, call: Call, entry: SetFault, answer: Answer) -> Answer | None:
         """The answer to go on with; None when the exchange is over."""
         fault = entry.fault
-        self._surface.faults.strike(entry)
+        ticket = self._strike(entry)
         if fault.kind in ("slow", "hold"):
-            return answer if await self._wait(exchange, entry) else None
+            return answer if await self._wait(exchange, entry, ticket) else None
         if fault.kind == "reset":
             await transport.reset(exchange)
             return None
@@ -108,20 +109,25 @@ class FaultyApp:
         if fault.kind == "stall":
             call.status = answer.status
             await transport.begin_body(exchange, answer, fault.options["bytes"])
-            await exchange.waits(self._release(entry))
+            await exchange.waits(self._release(entry, ticket))
             await transport.reset(exchange)
             return None
         mutate(fault.kind, fault.options, answer)
         return answer_in_place(fault.kind, fault.options) or answer
 
-    async def _wait(self, exchange: Exchange, entry: SetFault) -> bool:
+    async def _wait(self, exchange: Exchange, entry: SetFault, ticket: int) -> bool:
         if entry.fault.kind == "slow":
             return await self._pass_time(exchange, entry.fault.options["seconds"])
         await exchange.read_ahead()
-        return await exchange.waits(self._release(entry))
+        return await exchange.waits(self._release(entry, ticket))
 
-    async def _release(self, entry: SetFault) -> None:
+    def _strike(self, entry: SetFault) -> int:
+        """Count the hit; the ticket is older than it, so that a release at its news isn't missed."""
         ticket = entry.ticket()
+        self._surface.faults.strike(entry)
+        return ticket
+
+    async def _release(self, entry: SetFault, ticket: int) -> None:
         await wait_on_clock(self._surface.org.clock, lambda: entry.is_released(ticket))
 
     async def _pass_time(self, exchange: Exchange, seconds: float) -> bool:
