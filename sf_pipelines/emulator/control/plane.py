@@ -6,10 +6,10 @@ the acts, surface, Starlette.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any, cast
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -70,7 +70,8 @@ async def serve_control(surface: Surface, request: Request) -> Response:
         content=await BodyStream(request.receive).whole(),
         content_type=request.headers.get("content-type", ""),
     )
-    answer = action(call) if action in _WAITING else await run_in_threadpool(action, call)
+    # Not in the pool of the clients' calls, all of whose threads may be waiting for this very call.
+    answer = action(call) if action in _WAITING else await asyncio.to_thread(action, call)
     if isinstance(answer, Awaitable):
         answer = cast("dict[str, Any]", await answer)
     return answer if isinstance(answer, Response) else JSONResponse(answer)
