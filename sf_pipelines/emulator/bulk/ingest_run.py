@@ -18,8 +18,9 @@ from sf_pipelines.emulator.limits import DAILY_BULK_BATCHES, LimitBook
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult
 
-# [D] section 5.4: internal batches.
+# [D] section 5.4: internal batches, and the DML chunks inside them.
 BATCH_ROWS = 10_000
+CHUNK_ROWS = 200
 UPLOAD = "upload.csv"
 
 
@@ -89,11 +90,20 @@ class IngestRun:
     def _write_to_org(self, columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> list[RowResult]:
         records, errors = records_of(columns, rows)
         if not errors:
-            return self._apply(records)
-        sound = iter(self._apply([record for at, record in enumerate(records) if at not in errors]))
+            return self._apply_in_chunks(records)
+        sound = iter(self._apply_in_chunks([one for at, one in enumerate(records) if at not in errors]))
         return [
             RowResult(id=None, success=False, errors=(errors[at],)) if at in errors else next(sound)
             for at in range(len(rows))
+        ]
+
+    def _apply_in_chunks(self, records: list[Record]) -> list[RowResult]:
+        """One transaction for each DML chunk where transactions last; one for the batch where they don't."""
+        step = BATCH_ROWS if self.org.transactions.is_plain else CHUNK_ROWS
+        return [
+            result
+            for start in range(0, len(records), step)
+            for result in self._apply(records[start : start + step])
         ]
 
     def _apply(self, records: list[Record]) -> list[RowResult]:

@@ -7,7 +7,7 @@ parse, rule.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -161,33 +161,20 @@ class FaultBook:
 
     def hit_by_call(self, method: str, path: str) -> list[SetFault]:
         """The faults that are to hit this call."""
-        if not self._faults:
-            return []
-        return self._hit(
-            [
-                entry
-                for entry in self.all()
-                if not entry.fault.is_of_jobs and entry.fault.scope.fits_call(method, path)
-            ]
-        )
+        return self._hit(lambda fault: not fault.is_of_jobs and fault.scope.fits_call(method, path))
 
     def hit_by_job(self, sobject: str, operation: str) -> list[SetFault]:
         """The faults that are to hit this Bulk job."""
-        if not self._faults:
-            return []
-        return self._hit(
-            [
-                entry
-                for entry in self.all()
-                if entry.fault.is_of_jobs and entry.fault.scope.fits_job(sobject, operation)
-            ]
-        )
+        return self._hit(lambda fault: fault.is_of_jobs and fault.scope.fits_job(sobject, operation))
 
-    def _hit(self, fitting: list[SetFault]) -> list[SetFault]:
+    def _hit(self, fits: Callable[[Fault], bool]) -> list[SetFault]:
         hit: list[SetFault] = []
+        if not self._faults:
+            return hit
         with self._clock.changed:
-            for entry in fitting:
-                entry.seen += 1
-                if entry.fault.schedule.hits(entry.seen, entry.random):
-                    hit.append(entry)
+            for entry in self._faults.values():
+                if fits(entry.fault):
+                    entry.seen += 1
+                    if entry.fault.schedule.hits(entry.seen, entry.random):
+                        hit.append(entry)
         return hit

@@ -34,6 +34,8 @@ def read_fault(body: Mapping[str, Any], *, name: str) -> Fault:
     for key in body:
         if key not in known:
             raise json_error(f"A fault of kind {kind_name} has no {key}: it takes {', '.join(sorted(known))}")
+    if "/" in (_text(body, "name") or ""):
+        raise json_error("The name of a fault has no slash, since it stands in the path of its resource")
     scope = {key: _text(body, key) for key in scope_keys}
     return Fault(
         name=_text(body, "name") or name,

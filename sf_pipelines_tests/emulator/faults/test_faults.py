@@ -266,6 +266,7 @@ def test_the_calls_are_listed_in_order_with_what_hit_them(
     [
         {},
         {"kind": "nonsense"},
+        {"kind": "status", "name": "a/b"},
         {"kind": "status", "nth": 0},
         {"kind": "status", "nth": 1, "every": 2},
         {"kind": "status", "probability": 2},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from sf_pipelines.emulator.bulk import ingest_run
@@ -105,3 +107,19 @@ def test_a_realistic_org_lets_jobs_wait_in_the_queue(salesforce_org: EmulatedOrg
     clock.advance(60)
 
     assert caller.wait(job["id"]).state == "JobComplete"
+
+
+def test_a_batch_is_written_in_chunks_of_200_rows_where_transactions_last(
+    salesforce_org: EmulatedOrg, caller: Caller
+) -> None:
+    chunks: list[int] = []
+
+    def note(rows: Mapping[str, int]) -> float:
+        chunks.append(rows["Account"])
+        return 0.0
+
+    salesforce_org.surface.org.transactions.duration = note
+    job = caller.run_ingest("Name\n" + "".join(f"{number}\n" for number in range(450)))
+
+    assert chunks == [200, 200, 50]
+    assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (450, 0)
