@@ -6,6 +6,7 @@ over HTTP (control/). Imports control, faults, server.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -68,6 +69,7 @@ class EmulatedOrg:
     def __init__(self, server: EmulatorServer) -> None:
         """Hold a running server."""
         self._server = server
+        self._credentials = server.credentials
 
     @property
     def surface(self) -> Surface:
@@ -81,8 +83,8 @@ class EmulatedOrg:
 
     @property
     def credentials(self) -> EmulatorCredentials:
-        """For every OAuth flow, and a valid access token."""
-        return self._server.credentials
+        """For every OAuth flow, and an access token as old as the last `as_new`."""
+        return self._credentials
 
     @property
     def clock(self) -> Clock:
@@ -155,3 +157,5 @@ class EmulatedOrg:
         reset_org(self.surface)
         self.clock.set(datetime.now(UTC))
         self.clock.resume()
+        token = self.surface.oauth.open_session().token
+        self._credentials = dataclasses.replace(self._server.credentials, access_token=token)

@@ -40,3 +40,12 @@ def test_the_handle_tells_what_a_client_did(salesforce_org: EmulatedOrg) -> None
     assert [(call["method"], call["status"]) for call in salesforce_org.calls()] == [("POST", 201)]
     assert [row["Name"] for row in salesforce_org.diff(before)["Account"]["created"]] == ["a"]
     assert salesforce_org.query("SELECT Name FROM Account") == [{"Name": "a"}]
+
+
+def test_a_fresh_org_has_a_token_as_fresh_as_itself(salesforce_org: EmulatedOrg) -> None:
+    before = salesforce_org.credentials
+
+    salesforce_org.as_new()
+
+    assert salesforce_org.credentials.access_token != before.access_token
+    assert salesforce_org.credentials.client_id == before.client_id
