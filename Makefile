@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo dev test check bench clean
+.PHONY: demo dev test check bench fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/sf-pipelines demo
@@ -27,8 +27,11 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.bench
 
+fuzz: $(STAMP)
+	$(BIN)/python -m sf_pipelines_tests.fuzz
+
 clean:
-	rm -rf $(VENV) .sf_pipelines
+	rm -rf $(VENV) .sf_pipelines sf_pipelines_tests/clients/javascript/node_modules
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -69,14 +69,31 @@ def dev(
     raise typer.Exit(run_dev(port=port, tell=_teller()))
 
 
-@app.command(epilog="Example:  sf-pipelines emulator --port 8880 --json")
+@app.command(
+    epilog="Examples:  sf-pipelines emulator --port 8880 --json  |  sf-pipelines emulator --tls-port 8443",
+)
 def emulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback; 0 takes a free one.")] = 0,
+    tls_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Serve the same org by HTTPS too; 0 takes a free port."),
+    ] = None,
     schema: Annotated[
         Path | None, typer.Option(help="YAML file with custom objects and fields of your own.")
     ] = None,
     org: Annotated[
         Path | None, typer.Option(help="File that keeps the org between starts; by default memory only.")
+    ] = None,
+    jwt_certificate: Annotated[
+        Path | None,
+        typer.Option(help="PEM certificate or public key that checks the assertions of the JWT bearer flow."),
+    ] = None,
+    rotate_refresh_tokens: Annotated[
+        bool, typer.Option(help="Answer each refresh with a new refresh token and end the old one.")
+    ] = False,
+    seed: Annotated[
+        str | None,
+        typer.Option(help="Records to begin with: 'Account=1000,Contact=5000', or a YAML file of counts."),
     ] = None,
     profile: Annotated[
         Literal["instant", "realistic"], typer.Option(help="How slow requests, triggers and Bulk jobs are.")
@@ -86,7 +103,17 @@ def emulator(
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
     from sf_pipelines.local.emulator_command import run_emulator
 
-    run_emulator(port=port, as_json=as_json, schema=schema, org=org, profile=profile)
+    run_emulator(
+        port=port,
+        tls_port=tls_port,
+        as_json=as_json,
+        schema=schema,
+        org=org,
+        jwt_certificate=jwt_certificate,
+        rotates_refresh_tokens=rotate_refresh_tokens,
+        seed=seed,
+        profile=profile,
+    )
 
 
 def _teller() -> Callable[[str], None]:

@@ -15,22 +15,43 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from sf_pipelines.emulator.auth.codes import AuthorizationCodes
 from sf_pipelines.emulator.auth.credentials import connected_app, login_user
 from sf_pipelines.emulator.auth.endpoints import OAUTH_ENDPOINTS, Endpoint, identity
 from sf_pipelines.emulator.auth.oauth import OAuthServer
 from sf_pipelines.emulator.auth.oauth_error import OAuthError
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS, SessionStore
+from sf_pipelines.emulator.auth.soap_endpoint import SOAP_PREFIX, serve_soap
+from sf_pipelines.emulator.auth.user_profile import read_profile
 from sf_pipelines.emulator.bulk import ingest_routes, query_routes
 from sf_pipelines.emulator.bulk.job_store import JobStore
+from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.bulk_v1 import shell as async_shell
+from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
+from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.control.plane import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.faults.book import FaultBook
 from sf_pipelines.emulator.faults.calls import CallLog
 from sf_pipelines.emulator.faults.jobs import JobFaultSource
-from sf_pipelines.emulator.http import collections, composite, describe, external_ids, query, rows
+from sf_pipelines.emulator.http import (
+    batch,
+    collections,
+    composite,
+    describe,
+    external_ids,
+    graph,
+    query,
+    record_count,
+    replication,
+    rows,
+    search,
+    tree,
+)
 from sf_pipelines.emulator.http.cursors import CursorStore
 from sf_pipelines.emulator.http.envelope import error_response, not_found, unexpected_error
+from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.http.shell import base_url, serve_data
 from sf_pipelines.emulator.http.surface import Surface
@@ -50,6 +71,12 @@ _ROUTES = (
     *query.ROUTES,
     *collections.ROUTES,
     *composite.ROUTES,
+    *batch.ROUTES,
+    *tree.ROUTES,
+    *graph.ROUTES,
+    *replication.ROUTES,
+    *record_count.ROUTES,
+    *search.ROUTES,
     *ingest_routes.ROUTES,
     *query_routes.ROUTES,
 )
@@ -64,11 +91,14 @@ def make_surface(
     jwt_public_key_path: Path | None = None,
     latency: Latency | None = None,
     api_overshoot: float = 0.0,
+    rotates_refresh_tokens: bool = False,
+    bulk: BulkSettings | None = None,
 ) -> Surface:
     """The surface of `org`, with Bulk jobs and their files in the folder `spool`.
 
     Raises:
         OSError: the folder can't be made, or the key file can't be read.
+        ValueError: there is no key in the key file.
     """
     latency = latency or Latency()
     book = LimitBook(
@@ -83,12 +113,18 @@ def make_surface(
     faults = FaultBook(org.clock)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
+    job_faults = JobFaultSource(book=faults, latency=latency, clock=org.clock)
+    workers = BulkWorkers(org, jobs, book, bulk or BulkSettings(), job_faults)
+    classic = ClassicStore(spool, org.clock)
     oauth = OAuthServer(
         org_id=org.org_id,
         app=connected_app(org.org_id, jwt_public_key_path),
-        user=login_user(org.org_id, org.user_id),
+        user=login_user(org.org_id),
+        profile=lambda: read_profile(org),
         sessions=sessions,
+        codes=AuthorizationCodes(org.clock),
         clock=org.clock,
+        rotates_refresh_tokens=rotates_refresh_tokens,
     )
     return Surface(
         org=org,
@@ -96,9 +132,13 @@ def make_surface(
         sessions=sessions,
         oauth=oauth,
         cursors=CursorStore(org.clock, org.ids),
+        recents=RecentItems(),
         jobs=jobs,
-        workers=BulkWorkers(org, jobs, book, JobFaultSource(book=faults, latency=latency, clock=org.clock)),
+        workers=workers,
+        classic=classic,
+        classic_runner=ClassicRunner(org, classic, workers.settings, workers.pool),
         router=Router(_ROUTES),
+        opened_at=org.clock.now(),
         latency=latency,
         long_requests=LongRequests(org.clock),
         faults=faults,
@@ -142,15 +182,19 @@ class EmulatorApp:
         except ClientDisconnect:
             raise
         except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
-            _LOG.exception("The emulator failed at %s", request.url.path)
+            _LOG.exception("The emulator failed at %s", request.scope["path"])
             return to_response(error_response([unexpected_error()]), {})
 
     async def _route(self, request: Request) -> Response:
         path: str = request.scope["path"]
         if path == "/services/data" or path.startswith("/services/data/"):
             return await serve_data(self.surface, request)
+        if path.startswith(async_shell.PREFIX):
+            return await async_shell.serve_async(self.surface, request)
         if path.startswith("/emulator/"):
             return await serve_control(self.surface, request)
+        if path.startswith(SOAP_PREFIX):
+            return await serve_soap(self.surface, request, base_url(request))
         endpoint = _oauth_endpoint(path)
         if endpoint is None:
             raise not_found()

@@ -1,4 +1,4 @@
-"""The identity of a new org: its id and its one integration user.
+"""What a new org has: its id, its one integration user, its standard price book.
 
 Belongs here: what exists before the first call. Not here: demo data.
 """
@@ -35,7 +35,15 @@ def seed_identity(store: Store, dml: Dml, ids: IdFactory) -> dict[str, str]:
     store.execute_many(
         'UPDATE "User" SET "CreatedById" = "Id", "LastModifiedById" = "Id" WHERE "Id" = ?', [(result.id,)]
     )
+    _seed_price_book(store, dml, result.id)
     facts = {"org_id": ids.next(_ORG_PREFIX), "user_id": result.id}
     store.put_meta(facts)
     store.put_id_counters(ids.counters())
     return facts
+
+
+def _seed_price_book(store: Store, dml: Dml, user_id: str) -> None:
+    """Every org has one standard price book, which no caller can make."""
+    book = {"Name": "Standard Price Book", "IsActive": True}
+    [result] = dml.create(store.schema.object("Pricebook2"), [book], user_id, all_or_none=True)
+    store.execute_many('UPDATE "Pricebook2" SET "IsStandard" = 1 WHERE "Id" = ?', [(result.id,)])

@@ -13,6 +13,9 @@ from threading import Lock
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+# Every byte to 1 for an upper-case letter and to 0 for any other character; five of them to their check mark.
+_CASE = bytes(65 <= code <= 90 for code in range(256))
+_CHECK_OF = {bytes(bits >> place & 1 for place in range(5)): _CHECKSUM[bits] for bits in range(32)}
 _INSTANCE = "xx0"
 _NUMBER_WIDTH = 9
 _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", re.ASCII)
@@ -34,6 +37,8 @@ def to_18(id_: str) -> str:
     """
     if not _SHAPE.fullmatch(id_):
         raise ValueError(f"malformed id {id_}")
+    if len(id_) == 18 and id_[15:] == _checksum(id_[:15]):
+        return id_
     body = id_ if len(id_) == 15 else _restore_case(id_)
     if body is None:
         raise ValueError(f"malformed id {id_}")
@@ -41,12 +46,8 @@ def to_18(id_: str) -> str:
 
 
 def _checksum(body: str) -> str:
-    return _suffix(body[:5]) + _suffix(body[5:10]) + _suffix(body[10:])
-
-
-@lru_cache(maxsize=65536)
-def _suffix(chunk: str) -> str:
-    return _CHECKSUM[sum(1 << bit for bit, char in enumerate(chunk) if "A" <= char <= "Z")]
+    case = body.encode().translate(_CASE)
+    return _CHECK_OF[case[:5]] + _CHECK_OF[case[5:10]] + _CHECK_OF[case[10:]]
 
 
 def _restore_case(id_: str) -> str | None:
@@ -79,12 +80,22 @@ class IdFactory:
 
     def take(self, key_prefix: str, count: int) -> list[str]:
         """`count` new 18-character ids of `key_prefix`, ascending."""
+        first = self.numbers(key_prefix, count).start
+        ids: list[str] = []
+        base = len(_DIGITS)
+        for block in range(first // base, (first + count - 1) // base + 1):
+            start = block * base
+            ids += _block(key_prefix + _INSTANCE + _base62(block, _NUMBER_WIDTH - 1))[
+                max(0, first - start) : first + count - start
+            ]
+        return ids
+
+    def numbers(self, counter: str, count: int) -> range:
+        """The next `count` numbers of any counter: a key prefix, or an auto-number field."""
         with self._lock:
-            first = self._counters.get(key_prefix, 0) + 1
-            self._counters[key_prefix] = first + count - 1
-        head = key_prefix + _INSTANCE
-        bodies = [head + _base62(number) for number in range(first, first + count)]
-        return [body + _checksum(body) for body in bodies]
+            first = self._counters.get(counter, 0) + 1
+            self._counters[counter] = first + count - 1
+        return range(first, first + count)
 
     def reset(self, counters: Mapping[str, int] | None = None) -> None:
         """Continue from `counters`, or start every key prefix anew."""
@@ -97,9 +108,15 @@ class IdFactory:
             return dict(self._counters)
 
 
-def _base62(number: int) -> str:
+def _block(stem: str) -> list[str]:
+    """The ids of the 62 numbers that share all digits but the last: they have two checksums in all."""
+    lower, upper = _checksum(stem + "0"), _checksum(stem + "A")
+    return [stem + digit + (upper if "A" <= digit <= "Z" else lower) for digit in _DIGITS]
+
+
+def _base62(number: int, width: int) -> str:
     chars: list[str] = []
     while number:
         number, digit = divmod(number, 62)
         chars.append(_DIGITS[digit])
-    return "".join(reversed(chars)).rjust(_NUMBER_WIDTH, "0")
+    return "".join(reversed(chars)).rjust(width, "0")

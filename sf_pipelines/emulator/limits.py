@@ -16,6 +16,7 @@ from sf_pipelines.emulator.clock import Clock
 
 DAILY_API_REQUESTS = "DailyApiRequests"
 DAILY_BULK_BATCHES = "DailyBulkApiBatches"
+DAILY_BULK_RECORDS = "DailyBulkRecords"
 DAILY_QUERY_JOBS = "DailyBulkV2QueryJobs"
 DAILY_QUERY_STORAGE = "DailyBulkV2QueryFileStorageMB"
 DATA_STORAGE = "DataStorageMB"
@@ -31,6 +32,8 @@ class LimitKind:
     maximum: int
     window_minutes: int | None = _DAY_MINUTES
     pieces_per_unit: int = 1
+    listed: bool = True
+    """False for an allocation that Salesforce counts and `/limits` doesn't tell."""
 
 
 def _hourly(maximum: int) -> LimitKind:
@@ -45,6 +48,8 @@ def _standing(maximum: int) -> LimitKind:
 LIMIT_KINDS: Mapping[str, LimitKind] = {
     DAILY_API_REQUESTS: LimitKind(maximum=100_000),
     DAILY_BULK_BATCHES: LimitKind(maximum=15_000),
+    # [D] section 5.4.
+    DAILY_BULK_RECORDS: LimitKind(maximum=150_000_000, listed=False),
     DAILY_QUERY_JOBS: LimitKind(maximum=10_000),
     DAILY_QUERY_STORAGE: LimitKind(maximum=976_562, pieces_per_unit=1024 * 1024),
     "DailyAsyncApexExecutions": LimitKind(maximum=250_000),
@@ -212,7 +217,7 @@ class LimitBook:
 
     def snapshot(self) -> dict[str, dict[str, int]]:
         """The truth, as `/limits` words it: `{"DailyApiRequests": {"Max": 15000, "Remaining": 82}, ...}`."""
-        return {name: self._state(name) for name in sorted(self._gauges)}
+        return {name: self._state(name) for name in sorted(self._gauges) if self._gauges[name].kind.listed}
 
     def told(self) -> dict[str, dict[str, int]]:
         """The body of `/limits`: a snapshot that may be as old as the lag."""

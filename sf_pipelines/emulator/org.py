@@ -20,14 +20,15 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
 from sf_pipelines.emulator.ids import IdFactory, to_18
 from sf_pipelines.emulator.locking.transactions import Transactions
-from sf_pipelines.emulator.results import Column, QueryResult, RowResult
+from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResult
+from sf_pipelines.emulator.row_version import RowVersion, read_version
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
 from sf_pipelines.emulator.storage import StorageMeter
 from sf_pipelines.emulator.store import Store, Transaction, fold
 
-__all__ = ["INTEGRATION_USERNAME", "Column", "Org", "QueryResult", "RowResult"]
+__all__ = ["INTEGRATION_USERNAME", "Column", "DuplicateHeader", "Org", "QueryResult", "RowResult"]
 Records = Sequence[Mapping[str, Any]]
 Result = TypeVar("Result")
 
@@ -50,19 +51,39 @@ class Org:
         self.org_id, self.user_id = self._identity()
 
     def create(
-        self, sobject: str, records: Records, *, all_or_none: bool = False, user_id: str | None = None
+        self,
+        sobject: str,
+        records: Records,
+        *,
+        all_or_none: bool = False,
+        user_id: str | None = None,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Insert `records` (REST JSON shaped; a value may be ABSENT), one result for each in order."""
         return self._dml.create(
-            self.schema.object(sobject), records, user_id or self.user_id, all_or_none=all_or_none
+            self.schema.object(sobject),
+            records,
+            user_id or self.user_id,
+            all_or_none=all_or_none,
+            duplicates=duplicates,
         )
 
     def update(
-        self, sobject: str, records: Records, *, all_or_none: bool = False, user_id: str | None = None
+        self,
+        sobject: str,
+        records: Records,
+        *,
+        all_or_none: bool = False,
+        user_id: str | None = None,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Update `records`, each with an `Id` (any case of the key)."""
         return self._dml.update(
-            self.schema.object(sobject), records, user_id or self.user_id, all_or_none=all_or_none
+            self.schema.object(sobject),
+            records,
+            user_id or self.user_id,
+            all_or_none=all_or_none,
+            duplicates=duplicates,
         )
 
     def upsert(
@@ -74,6 +95,7 @@ class Org:
         all_or_none: bool = False,
         update_only: bool = False,
         user_id: str | None = None,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Create or update `records` by `external_id_field` (or Id).
 
@@ -87,6 +109,7 @@ class Org:
             user_id or self.user_id,
             all_or_none=all_or_none,
             update_only=update_only,
+            duplicates=duplicates,
         )
 
     def delete(
@@ -101,6 +124,13 @@ class Org:
         """Delete the rows of `ids` to the recycle bin, or for good when `hard`."""
         item = self.schema.object(sobject)
         return self._dml.delete(item, ids, user_id or self.user_id, all_or_none=all_or_none, hard=hard)
+
+    def undelete(
+        self, sobject: str, ids: Sequence[str], *, all_or_none: bool = False, user_id: str | None = None
+    ) -> list[RowResult]:
+        """Bring the rows of `ids` back from the recycle bin, with what their delete took along."""
+        item = self.schema.object(sobject)
+        return self._dml.undelete(item, ids, user_id or self.user_id, all_or_none=all_or_none)
 
     def retrieve(
         self,
@@ -120,6 +150,15 @@ class Org:
         item = self.schema.object(sobject)
         names = [field.name for field in item.fields] if fields is None else fields
         return read_row(self._store, item, self._row_id(item, id_), names, data_url)
+
+    def version(self, sobject: str, id_: str) -> RowVersion:
+        """What conditional requests compare of one live row.
+
+        Raises:
+            SalesforceError: 404 NOT_FOUND, 404 ENTITY_IS_DELETED.
+        """
+        item = self.schema.object(sobject)
+        return read_version(self._store, item, self._row_id(item, id_))
 
     def find_by_external_id(self, sobject: str, field: str, value: str) -> list[str]:
         """Ids of the live rows whose key field equals `value` (URL text), in order of creation.
@@ -164,7 +203,12 @@ class Org:
             SalesforceError: MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE and the like.
         """
         return run_query(
-            self._store, self.schema, soql, self.clock.now(), include_deleted=include_deleted, bulk=bulk
+            self._store,
+            soql,
+            self.clock.now(),
+            user_id=self.user_id,
+            include_deleted=include_deleted,
+            bulk=bulk,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What the org answers: the result of one row of DML, and the result of one query.
+"""What passes between the org and its callers: a word about duplicates, a row's result, a query's result.
 
 Belongs here: the values that pass between the core and the HTTP surface. Not here: wire formats (values.py,
 csv_values.py). Imports errors and the schema's nouns.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import FieldSchema
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowResult:
-    """What became of one record of a create, update, upsert or delete call."""
+class RowResult(NamedTuple):
+    """What became of one record of a create, update, upsert or delete call.
+
+    A tuple, because a Bulk batch makes ten thousand of them at once.
+    """
 
     id: str | None
     success: bool
@@ -25,15 +27,56 @@ class RowResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DuplicateHeader:
+    """What a caller says about duplicates, by `Sforce-Duplicate-Rule-Header`."""
+
+    allow_save: bool = False
+    data_url: str = "/services/data/v66.0"
+    """What the URLs of matching records begin with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
     """One selected column: `path` is relationship names, then the field's API name, as ("Owner", "Name").
 
-    `label` is the dotted path as the schema spells it, which is the CSV header.
+    `label` is the dotted path as the schema spells it, or the alias, which is the CSV header.
     """
 
     path: tuple[str, ...]
     field: FieldSchema
     label: str
+    of_types: frozenset[str] | None = None
+    """TYPEOF: the objects whose records have this column; None means all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChildColumn:
+    """One subquery of child records. A row holds a QueryResult at `index`."""
+
+    name: str
+    """The relationship name as the schema spells it."""
+    index: int
+    after: int
+    """How many columns SELECT names before it."""
+    shape: RowShape
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowShape:
+    """What the rows of a query hold.
+
+    Values are in canonical storage form (values.py turns them into REST or CSV values).
+    """
+
+    sobject: str
+    columns: tuple[Column, ...]
+    id_index: Mapping[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
+    """Where a row holds the Id of the record (key `()`) and of each selected parent (key: its relationship
+    path); None stands there when there is no parent. Empty for a Bulk query and for aggregates."""
+    polymorphic: frozenset[tuple[str, ...]] = frozenset()
+    """The relationship paths whose records are of the object that their id tells."""
+    children: tuple[ChildColumn, ...] = ()
+    is_aggregate: bool = False
 
 
 ReadPage = Callable[[int, int], list[tuple[Any, ...]]]
@@ -44,21 +87,31 @@ class QueryResult:
     """The rows of one query, taken from a snapshot of row ids and read when asked for.
 
     The set and the order of the rows are fixed when the query runs; the values are those at reading time.
-    A row that was removed for good meanwhile is left out. Values are in canonical storage form (values.py
-    turns them into REST or CSV values).
+    A row that was removed for good meanwhile is left out. The rows of aggregates are fixed altogether.
     """
 
-    sobject: str
-    columns: tuple[Column, ...]
+    shape: RowShape
     total_size: int
-    is_count: bool
     read_page: ReadPage
     """`read_page(offset, count)`: any page, any number of times, from any thread. A row holds the values of
-    `columns`, then hidden ids that `id_index` points at."""
-    id_index: Mapping[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
-    """Where a row of `read_page` holds the Id of the record (key `()`) and of each selected parent (key: its
-    relationship path); None stands there when there is no parent. Empty for a Bulk query."""
+    the shape's columns, then hidden ids that `id_index` points at, then the results of subqueries."""
+    is_count: bool = False
     chunk_rows: int = 2000
+
+    @property
+    def sobject(self) -> str:
+        """The API name of the object that FROM names."""
+        return self.shape.sobject
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The selected columns, without subqueries."""
+        return self.shape.columns
+
+    @property
+    def id_index(self) -> Mapping[tuple[str, ...], int]:
+        """As in RowShape."""
+        return self.shape.id_index
 
     @property
     def rows(self) -> Iterator[tuple[Any, ...]]:
@@ -66,7 +119,7 @@ class QueryResult:
         if self.is_count:
             return
         width = len(self.columns)
-        has_hidden = any(index >= width for index in self.id_index.values())
+        has_hidden = bool(self.shape.children) or any(index >= width for index in self.id_index.values())
         for offset in range(0, self.total_size, self.chunk_rows):
             page = self.read_page(offset, self.chunk_rows)
             yield from (row[:width] for row in page) if has_hidden else page

@@ -1,46 +1,45 @@
 """Runs the emulator on a loopback port: embedded in a thread, or alone in the foreground.
 
-Belongs here: sockets, threads, signals, and what is printed at the start. Not here: the application (app.py).
-Imports app, credentials, org, schema, uvicorn.
+Belongs here: what a start opens and a stop closes, signals, what is printed at the start. Not here: the
+application (app.py), sockets and threads (listening.py). Imports those, certificate, org, schema.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
-import socket
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from types import TracebackType
 
-import uvicorn
 from rich.console import Console
 from rich.table import Table
-from starlette.types import ASGIApp
 
 from sf_pipelines.emulator.app import EmulatorApp, make_surface
 from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
+from sf_pipelines.emulator.bulk.settings import BulkSettings
+from sf_pipelines.emulator.certificate import LocalCertificate
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.control.resetting import let_go
 from sf_pipelines.emulator.faults.middleware import FaultyApp
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.latency.profile import DEFAULT_SEED, INSTANT, Latency, LatencyProfile
+from sf_pipelines.emulator.listening import EmulatorError, listen, serve
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import OrgSchema
+from sf_pipelines.emulator.seed.plan import SeedError, SeedPlan
+from sf_pipelines.emulator.seed.run import seed_org
 
-_HOST = "127.0.0.1"
+__all__ = ["EmulatorError", "EmulatorServer", "run_foreground"]
+
 _IN_MEMORY = ":memory:"
-_START_TIMEOUT_SECONDS = 30.0
-
-
-class EmulatorError(Exception):
-    """The emulator can't run; the text is one sentence for people."""
 
 
 class EmulatorServer:
@@ -53,42 +52,52 @@ class EmulatorServer:
         self,
         port: int = 0,
         *,
+        tls_port: int | None = None,
         schema_path: Path | None = None,
         clock: Clock | None = None,
         org_path: Path | None = None,
         limits: Mapping[str, int] | None = None,
         session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
         jwt_public_key_path: Path | None = None,
+        rotates_refresh_tokens: bool = False,
+        bulk: BulkSettings | None = None,
         profile: LatencyProfile = INSTANT,
-        seed: int = DEFAULT_SEED,
+        latency_seed: int = DEFAULT_SEED,
         api_overshoot: float = 0.0,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
         Args:
-            port: 0 takes a free one.
+            port: of plain HTTP; 0 takes a free one.
+            tls_port: of HTTPS on the same org; 0 takes a free one, None leaves it out.
             schema_path: a YAML file with more objects and fields.
             clock: the org's time; wall time when None.
             org_path: a SQLite file that keeps the org; in memory when None. Bulk jobs are kept beside it.
             limits: maxima by `/limits` key, in place of the defaults.
             session_lifetime_seconds: of an access token, on the org's clock.
-            jwt_public_key_path: PEM public key that checks JWT bearer assertions.
+            jwt_public_key_path: PEM certificate or public key that checks JWT bearer assertions.
+            rotates_refresh_tokens: each refresh answers with the next refresh token and ends the old one.
+            bulk: how many Bulk batches run at once, and how long the org's automation takes for a row.
             profile: how slow the org is.
-            seed: of the durations that are drawn from the profile.
+            latency_seed: of the durations that are drawn from the profile.
             api_overshoot: share by which the daily API requests may pass their maximum.
         """
         self._port = port
+        self._tls_port = tls_port
+        self._rotates = rotates_refresh_tokens
         self._schema_path = schema_path
         self._clock = clock or Clock()
         self._org_path = org_path
         self._limits = limits
         self._lifetime = session_lifetime_seconds
         self._jwt_public_key_path = jwt_public_key_path
-        self._latency = Latency(profile, seed)
+        self._bulk = bulk
+        self._latency = Latency(profile, latency_seed)
         self._api_overshoot = api_overshoot
         self._resources = ExitStack()
         self._surface: Surface | None = None
         self._credentials: EmulatorCredentials | None = None
+        self._certificate: LocalCertificate | None = None
 
     def __enter__(self) -> EmulatorServer:
         """Start."""
@@ -123,6 +132,17 @@ class EmulatorServer:
             raise EmulatorError("The emulator isn't running: start it before using its org.")
         return self._surface
 
+    @property
+    def certificate(self) -> LocalCertificate:
+        """The certificate of `tls_port`, for other servers that stand for the same org.
+
+        Raises:
+            EmulatorError: the server isn't running, or has no `tls_port`.
+        """
+        if self._certificate is None:
+            raise EmulatorError("The emulator has no certificate: start it with a tls_port.")
+        return self._certificate
+
     def start(self) -> None:
         """Open the org and listen.
 
@@ -130,15 +150,19 @@ class EmulatorServer:
             EmulatorError: the port is taken, or a file can't be read or written.
         """
         with ExitStack() as opened:
-            listener = opened.enter_context(_listen(self._port))
+            listeners = [listen(opened, self._port)]
+            certificate = None
+            if self._tls_port is not None:
+                certificate = _make_certificate(opened)
+                listeners.append(listen(opened, self._tls_port, tls=certificate.server_context()))
             surface = self._open_surface(opened)
-            url = f"http://{_HOST}:{listener.getsockname()[1]}"
-            _serve(opened, listener, FaultyApp(EmulatorApp(surface), surface))
+            serve(opened, listeners, FaultyApp(EmulatorApp(surface), surface))
             surface.workers.start()
             opened.callback(surface.workers.stop)
             opened.callback(let_go, surface)
             self._surface = surface
-            self._credentials = _credentials(surface, url)
+            self._certificate = certificate
+            self._credentials = _credentials(surface, [one.url for one in listeners], certificate)
             self._resources = opened.pop_all()
 
     def stop(self) -> None:
@@ -146,6 +170,7 @@ class EmulatorServer:
         self._resources.close()
         self._surface = None
         self._credentials = None
+        self._certificate = None
 
     def _open_surface(self, opened: ExitStack) -> Surface:
         schema = _load_schema(self._schema_path)
@@ -159,11 +184,17 @@ class EmulatorServer:
                 limits=self._limits,
                 session_lifetime_seconds=self._lifetime,
                 jwt_public_key_path=self._jwt_public_key_path,
+                rotates_refresh_tokens=self._rotates,
+                bulk=self._bulk,
                 latency=self._latency,
                 api_overshoot=self._api_overshoot,
             )
         except OSError as error:
             raise EmulatorError(f"The emulator can't use {error.filename}: {error.strerror}.") from error
+        except ValueError as error:
+            raise EmulatorError(
+                f"There is neither a PEM certificate nor a PEM public key in {self._jwt_public_key_path}."
+            ) from error
 
     def _places(self, opened: ExitStack) -> tuple[str, Path]:
         if self._org_path is None:
@@ -173,42 +204,32 @@ class EmulatorServer:
 
 
 def run_foreground(
-    port: int,
-    *,
-    as_json: bool,
-    schema_path: Path | None = None,
-    org_path: Path | None = None,
-    limits: Mapping[str, int] | None = None,
-    session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
-    jwt_public_key_path: Path | None = None,
-    profile: LatencyProfile = INSTANT,
-    stop: Event | None = None,
+    server: EmulatorServer, *, as_json: bool, seed: str | None = None, stop: Event | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM; once listening, print the credentials, as one JSON line or as a table.
 
     Args:
-        port: 0 takes a free one.
+        server: not started yet.
         as_json: one line of JSON for programs, or a table for people.
-        schema_path: see EmulatorServer; so are `org_path`, `limits`, `session_lifetime_seconds`,
-            `jwt_public_key_path` and `profile`.
+        seed: records to make first, as `SeedPlan.parse` reads them.
         stop: set it to end the server from another thread, instead of a signal.
 
     Raises:
-        EmulatorError: the port is taken, or a file can't be read or written.
+        EmulatorError: a port is taken, a file can't be read or written, or the seed is refused.
     """
-    server = EmulatorServer(
-        port,
-        schema_path=schema_path,
-        org_path=org_path,
-        limits=limits,
-        session_lifetime_seconds=session_lifetime_seconds,
-        jwt_public_key_path=jwt_public_key_path,
-        profile=profile,
-    )
     stopping = stop or _stop_on_signals()
+    _collect_rarely()
     with server:
+        if seed is not None:
+            _seed(server.surface.org, seed)
         _announce(server.credentials, as_json=as_json)
         stopping.wait()
+
+
+def _collect_rarely() -> None:
+    """Bulk batches make tens of thousands of tuples, none in a cycle: looking for cycles is a waste."""
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
 
 
 def _stop_on_signals() -> Event:
@@ -225,7 +246,7 @@ def _announce(credentials: EmulatorCredentials, *, as_json: bool) -> None:
         return
     table = Table(title="Salesforce emulator, Ctrl-C stops it", show_header=False)
     for name, value in credentials.as_dict().items():
-        table.add_row(name, value, style="bold" if name == "url" else None)
+        table.add_row(name, value, style="bold" if name in ("url", "tls_url") else None)
     Console().print(table, soft_wrap=True)
 
 
@@ -238,65 +259,34 @@ def _load_schema(path: Path | None) -> OrgSchema:
         raise EmulatorError(f"The schema file {path} is wrong: {error}") from error
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _seed(org: Org, wish: str) -> None:
     try:
-        listener.bind((_HOST, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise EmulatorError(
-            f"Port {port} can't be used on {_HOST}: choose another one, or 0 for any."
-        ) from error
-    return listener
+        seed_org(org, SeedPlan.parse(org.schema, wish))
+    except SeedError as error:
+        raise EmulatorError(str(error)) from error
 
 
-def _credentials(surface: Surface, url: str) -> EmulatorCredentials:
+def _make_certificate(opened: ExitStack) -> LocalCertificate:
+    """Its authority's file lives until the server stops: a later start has another authority."""
+    folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="emulator-tls-"))
+    try:
+        return LocalCertificate(Path(folder))
+    except OSError as error:
+        raise EmulatorError(f"The emulator can't write {error.filename}: {error.strerror}.") from error
+
+
+def _credentials(
+    surface: Surface, urls: Sequence[str], certificate: LocalCertificate | None
+) -> EmulatorCredentials:
     oauth = surface.oauth
     return EmulatorCredentials(
-        url=url,
+        url=urls[0],
         client_id=oauth.app.client_id,
         client_secret=oauth.app.client_secret,
-        username=oauth.user.username,
+        username=oauth.profile().username,
         password=oauth.user.password,
         security_token=oauth.user.security_token,
         access_token=oauth.open_session().token,
+        tls_url=None if certificate is None else urls[1],
+        ca_file=None if certificate is None else str(certificate.ca_file),
     )
-
-
-class _Uvicorn(uvicorn.Server):
-    """A uvicorn that says when it listens, and leaves signals to its owner."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.listening.set()
-
-
-def _serve(opened: ExitStack, listener: socket.socket, app: ASGIApp) -> None:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        date_header=False,
-        server_header=False,
-        timeout_keep_alive=60,
-        timeout_graceful_shutdown=5,
-    )
-    server = _Uvicorn(config)
-    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="emulator-http", daemon=True)
-    thread.start()
-    opened.callback(_stop_uvicorn, server, thread)
-    if not server.listening.wait(_START_TIMEOUT_SECONDS):
-        raise EmulatorError("The emulator didn't begin to listen: see its log.")
-
-
-def _stop_uvicorn(server: uvicorn.Server, thread: Thread) -> None:
-    server.should_exit = True
-    thread.join()

@@ -43,5 +43,5 @@ class StorageMeter:
         return fitting
 
     def forget(self) -> None:
-        """Count anew at the next insert, after rows came from elsewhere."""
+        """Count anew at the next insert, after rows came from elsewhere or back from the recycle bin."""
         self._most_rows = None

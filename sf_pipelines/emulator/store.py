@@ -1,8 +1,6 @@
 """The org's rows in SQLite: connection, transactions, tables made from the schema, set-based look-ups.
 
-One table for each object with a real column for each field that isn't a compound; `row` is SQLite's row id. A
-text field that is a key (unique, external id, idLookup) has a shadow column `key$<Field>` with the folded
-value, so that look-ups are case-insensitive in every script and use an index.
+One table for each object (schema/columns.py); `row` is SQLite's row id.
 Belongs here: SQL that knows no Salesforce rule. Not here: validation (dml/), SOQL (soql/).
 """
 
@@ -14,39 +12,48 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, Protocol
 
-from sf_pipelines.emulator.schema.model import NUMBER_TYPES, FieldSchema, ObjectSchema, OrgSchema
+from sf_pipelines.emulator.schema.columns import (
+    has_key_column,
+    key_column,
+    quoted,
+    table_columns,
+    table_indexes,
+)
+from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema, OrgSchema
 from sf_pipelines.emulator.storage import StorageMeter
+
+__all__ = [
+    "LocksOfTransaction",
+    "Store",
+    "Transaction",
+    "fold",
+    "has_key_column",
+    "key_column",
+    "normal",
+    "quoted",
+]
 
 _CHUNK = 2000
 _IN_CHUNK = "(" + ",".join("?" * _CHUNK) + ")"
-_COLUMN_TYPES = {"boolean": "INTEGER", "int": "INTEGER", "datetime": "INTEGER", "time": "INTEGER",
-                 "double": "REAL", "currency": "REAL", "percent": "REAL"}  # fmt: skip
 _CACHED_STATEMENTS = 512
 _COUNTER = "ids."
 
 
-def quoted(name: str) -> str:
-    """An SQL identifier; API names hold only letters, digits and underscores."""
-    return f'"{name}"'
-
-
-def has_key_column(field: FieldSchema) -> bool:
-    """True for a text field that rows are looked up by."""
-    return field.is_text and (field.unique or field.is_key)
-
-
-def key_column(field: FieldSchema) -> str:
-    """The column to look rows up by: the shadow column of a text key, else the field's own."""
-    return f"key${field.name}" if has_key_column(field) else field.name
-
-
 def fold(field: FieldSchema, value: Any) -> Any:
-    """`value` as the key column holds it: case-folded text unless the field is case-sensitive."""
-    return (
-        value.casefold()
-        if has_key_column(field) and not field.case_sensitive and value is not None
-        else value
-    )
+    """`value` as the key column holds it: case-folded text unless the field is case-sensitive.
+
+    Null, and the ABSENT of a row that failed, stay what they are.
+    """
+    return value.casefold() if value and has_key_column(field) and not field.case_sensitive else value
+
+
+def fold_column(field: FieldSchema, values: Sequence[Any]) -> Sequence[Any]:
+    """`fold` of each value of a column."""
+    if not has_key_column(field) or field.case_sensitive:
+        return values
+    if set(map(type, values)) == {str}:
+        return list(map(str.casefold, values))
+    return [fold(field, value) for value in values]
 
 
 class LocksOfTransaction(Protocol):
@@ -85,11 +92,12 @@ class Store:
             path, check_same_thread=False, isolation_level=None, cached_statements=_CACHED_STATEMENTS
         )
         self._db.create_function("sf_fold", 1, _sql_fold, deterministic=True)
+        self._db.create_function("sf_normal", 1, normal, deterministic=True)
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536"):
             self._db.execute(f"PRAGMA {pragma}")
         self._prepare()
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""
         with self.lock:
             return self._db.execute(sql, parameters).fetchall()
@@ -149,6 +157,12 @@ class Store:
                 yield from self._db.execute(f"{select} WHERE {quoted(column)} IN ({marks}) {tail}", chunk)
             else:
                 yield from self._db.execute(sql, chunk)
+
+    def run_in(self, statement: str, column: str, values: Iterable[Any], tail: str = "") -> None:
+        """Run `statement ... WHERE column IN values tail`, which gives no rows, in chunks."""
+        with self.lock:
+            for _ in self.select_in(statement, column, values, tail):
+                pass
 
     def find_by_key(
         self, item: ObjectSchema, field: FieldSchema, values: Iterable[Any]
@@ -223,44 +237,30 @@ class Store:
             body = ", ".join(['"row" INTEGER PRIMARY KEY', *wanted.values()])
             self._db.execute(f"CREATE TABLE {quoted(item.name)} ({body})")
         else:
+            existing -= self._drop_changed(item, existing, wanted)
             for name, definition in wanted.items():
                 if name not in existing:
                     self._db.execute(f"ALTER TABLE {quoted(item.name)} ADD COLUMN {definition}")
-        for statement in _indexes(item):
+        for statement in table_indexes(item):
             self._db.execute(statement)
 
-
-def table_columns(item: ObjectSchema) -> dict[str, str]:
-    """Column name to column definition, for every stored field and every key column."""
-    columns: dict[str, str] = {}
-    for field in item.fields:
-        if not field.is_compound:
-            columns[field.name] = _definition(field)
-        if has_key_column(field):
-            columns[key_column(field)] = f"{quoted(key_column(field))} TEXT"
-    columns["IsDeleted"] = '"IsDeleted" INTEGER NOT NULL DEFAULT 0'
-    return columns
-
-
-def _definition(field: FieldSchema) -> str:
-    kind = _COLUMN_TYPES.get(field.type, "TEXT")
-    collation = " COLLATE NOCASE" if field.is_text and not field.case_sensitive else ""
-    derived = f" GENERATED ALWAYS AS ({field.derived}) VIRTUAL" if field.derived else ""
-    missing = " NOT NULL DEFAULT 0" if field.type == "boolean" and not derived else ""
-    return f"{quoted(field.name)} {kind}{collation}{derived}{missing}"
+    def _drop_changed(self, item: ObjectSchema, existing: set[str], wanted: Mapping[str, str]) -> set[str]:
+        """Drop the generated columns whose expression the schema file changed; their names."""
+        [(table,)] = self._db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (item.name,))
+        changed = {
+            name
+            for name, definition in wanted.items()
+            if name in existing and "GENERATED ALWAYS" in definition and definition not in table
+        }
+        for name in changed:
+            self._db.execute(f"DROP INDEX IF EXISTS {quoted(f'{item.name}${name}')}")
+            self._db.execute(f"ALTER TABLE {quoted(item.name)} DROP COLUMN {quoted(name)}")
+        return changed
 
 
-def _indexes(item: ObjectSchema) -> Iterator[str]:
-    table = quoted(item.name)
-    yield f'CREATE UNIQUE INDEX IF NOT EXISTS "{item.name}$Id" ON {table} ("Id")'
-    yield f'CREATE INDEX IF NOT EXISTS "{item.name}$SystemModstamp" ON {table} ("SystemModstamp")'
-    for field in item.fields:
-        is_number_key = field.type in NUMBER_TYPES and (field.unique or field.external_id)
-        is_parent = field.type == "reference" and field.createable and "User" not in field.reference_to
-        if has_key_column(field) or is_number_key or is_parent:
-            column = quoted(key_column(field))
-            name = f"{item.name}${field.name}"
-            yield f'CREATE INDEX IF NOT EXISTS "{name}" ON {table} ({column}) WHERE {column} IS NOT NULL'
+def normal(value: Any) -> Any:
+    """What a duplicate rule compares: text without case and needless spaces; anything else as it is."""
+    return " ".join(value.casefold().split()) or None if isinstance(value, str) else value
 
 
 def _sql_fold(value: Any) -> Any:

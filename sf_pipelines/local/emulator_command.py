@@ -5,15 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from sf_pipelines.emulator.latency.profile import INSTANT, PROFILES
-from sf_pipelines.emulator.server import run_foreground
+from sf_pipelines.emulator.server import EmulatorServer, run_foreground
 
 
 def run_emulator(
-    *, port: int, as_json: bool, schema: Path | None, org: Path | None, profile: str = INSTANT.name
+    *,
+    port: int,
+    tls_port: int | None,
+    as_json: bool,
+    schema: Path | None,
+    org: Path | None,
+    jwt_certificate: Path | None,
+    rotates_refresh_tokens: bool,
+    seed: str | None,
+    profile: str = INSTANT.name,
 ) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT or SIGTERM; the arguments are those of EmulatorServer and `run_foreground`.
 
     Raises:
-        EmulatorError: the port is taken, or a file cannot be used.
+        EmulatorError: a port is taken, a file cannot be used, or the records to seed are refused.
     """
-    run_foreground(port, as_json=as_json, schema_path=schema, org_path=org, profile=PROFILES[profile])
+    server = EmulatorServer(
+        port,
+        tls_port=tls_port,
+        schema_path=schema,
+        org_path=org,
+        jwt_public_key_path=jwt_certificate,
+        rotates_refresh_tokens=rotates_refresh_tokens,
+        profile=PROFILES[profile],
+    )
+    run_foreground(server, as_json=as_json, seed=seed)

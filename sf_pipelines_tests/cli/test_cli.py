@@ -50,7 +50,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
         ((), ("demo", "dev", "emulator")),
         (("demo",), ("--source", "--json", "accounts.csv")),
         (("dev",), ("--port", "3000")),
-        (("emulator",), ("--port", "--schema", "--org", "--json")),
+        (("emulator",), ("--port", "--schema", "--org", "--seed", "--json")),
     ],
     ids=["all", "demo", "dev", "emulator"],
 )

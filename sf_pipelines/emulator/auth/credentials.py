@@ -1,7 +1,7 @@
 """Who may log in: the connected app, the integration user, and the record that a caller is handed.
 
 Belongs here: values that are made from the org's id, so that they are the same for each start on the same
-org. Not here: sessions (sessions.py), grants (oauth.py). Imports the standard library only.
+org. Not here: sessions (sessions.py), grants (oauth.py). Imports cryptography.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hmac
 from dataclasses import dataclass, field
 from pathlib import Path
 
-INTEGRATION_USERNAME = "integration@emulator.example"
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,15 +26,19 @@ class EmulatorCredentials:
     password: str = field(repr=False)
     security_token: str = field(repr=False)
     access_token: str = field(repr=False)
+    tls_url: str | None = None
+    ca_file: str | None = None
+    """A PEM file with the authority behind `tls_url`; it is deleted when the server stops."""
 
     def as_dict(self) -> dict[str, str]:
-        """The keys of the JSON line that the foreground server prints."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """The keys of the JSON line that the foreground server prints; those of TLS only where it is on."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectedApp:
-    """A consumer: key, secret, and the PEM public key (or certificate's key) that signs its JWTs."""
+    """A consumer: key, secret, and the PEM public key that checks its JWTs."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -46,10 +51,8 @@ class ConnectedApp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoginUser:
-    """The user that logs in."""
+    """What the integration user logs in with; its name and the rest are in its row (user_profile.py)."""
 
-    user_id: str
-    username: str
     password: str = field(repr=False)
     security_token: str = field(repr=False)
 
@@ -61,10 +64,15 @@ class LoginUser:
 def connected_app(org_id: str, jwt_public_key_path: Path | None = None) -> ConnectedApp:
     """The org's one connected app.
 
+    Args:
+        org_id: makes key and secret.
+        jwt_public_key_path: PEM file with the certificate or public key that checks JWT bearer assertions.
+
     Raises:
-        OSError: the public key file can't be read.
+        OSError: the file can't be read.
+        ValueError: there is neither a certificate nor a public key in it.
     """
-    key = None if jwt_public_key_path is None else jwt_public_key_path.read_text(encoding="ascii")
+    key = None if jwt_public_key_path is None else _public_key(jwt_public_key_path.read_bytes())
     return ConnectedApp(
         client_id="3MVG9.EmulatorLocalOnly." + _derived(org_id, "client_id"),
         client_secret="emulator-local-secret-" + _derived(org_id, "client_secret"),
@@ -72,14 +80,21 @@ def connected_app(org_id: str, jwt_public_key_path: Path | None = None) -> Conne
     )
 
 
-def login_user(org_id: str, user_id: str) -> LoginUser:
-    """The seeded integration user with its password."""
+def login_user(org_id: str) -> LoginUser:
+    """The seeded integration user's password and security token."""
     return LoginUser(
-        user_id=user_id,
-        username=INTEGRATION_USERNAME,
         password="emulator-local-password",
         security_token="LocalToken" + _derived(org_id, "security_token"),
     )
+
+
+def _public_key(pem: bytes) -> str:
+    """The PEM public key of a PEM certificate (what Salesforce wants to be given) or of a bare key."""
+    if b"BEGIN CERTIFICATE" in pem:
+        key = load_pem_x509_certificate(pem).public_key()
+    else:
+        key = load_pem_public_key(pem)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
 def _derived(org_id: str, purpose: str) -> str:

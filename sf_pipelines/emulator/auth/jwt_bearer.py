@@ -53,8 +53,12 @@ def _check_audience(audience: Any, base_url: str) -> None:
 
 
 def _check_expiry(expiry: Any, now: datetime) -> None:
-    if isinstance(expiry, bool) or not isinstance(expiry, (int, float)):
+    # a number, or its digits as a string, which simple-salesforce sends ([C] login.py)
+    if isinstance(expiry, bool) or not isinstance(expiry, (int, float, str)):
         raise OAuthError("invalid_grant", "invalid assertion")
-    left_seconds = expiry - now.timestamp()
+    try:
+        left_seconds = float(expiry) - now.timestamp()
+    except (ValueError, OverflowError) as error:
+        raise OAuthError("invalid_grant", "invalid assertion") from error
     if not 0 < left_seconds <= LONGEST_LIFE_SECONDS:
         raise OAuthError("invalid_grant", "invalid assertion")

@@ -41,6 +41,11 @@ class SessionStore:
         self._sessions: dict[str, Session] = {}
         self._refresh: dict[str, tuple[str, str]] = {}
 
+    @property
+    def lifetime_seconds(self) -> int:
+        """How long a new session lives."""
+        return int(self._lifetime.total_seconds())
+
     def open(self, *, user_id: str, client_id: str) -> Session:
         """A new session for the user."""
         now = self._clock.now()

@@ -1,21 +1,16 @@
-"""Binds the names of a CSV header to fields, and turns cells into records.
+"""Binds the names of a CSV header to fields.
 
-Belongs here: header names, relationship columns, cells to REST-shaped records. Not here: reading CSV, DML.
-Imports csv_values, errors, schema.
+Belongs here: header names, relationship columns. Not here: reading CSV, cells (row_columns.py). Imports
+schema, and the error that fails a job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sf_pipelines.emulator.bulk.csv_source import JobFailedError
-from sf_pipelines.emulator.csv_values import ABSENT, NULL_MARK, parse_csv_value
-from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema, OrgSchema
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +22,8 @@ class BoundColumn:
     """The field's API name, or the relationship name of a parent that is named by its key."""
     lookup: FieldSchema | None = None
     """The reference field that the relationship fills; None for a plain column."""
+    parent: str | None = None
+    """The object that `Lead:Who.Email` names; None where the reference has one kind of parent only."""
 
     @property
     def key(self) -> str:
@@ -73,69 +70,16 @@ def _bind_parent(schema: OrgSchema, sobject: ObjectSchema, name: str) -> BoundCo
     path, _, key_name = name.partition(".")
     kind, colon, relationship = path.rpartition(":")
     lookup = sobject.relationship(relationship)
-    if lookup is None or (colon and kind not in lookup.reference_to):
+    if lookup is None:
         return None
-    parents = [kind] if colon else [one for one in lookup.reference_to if schema.find(one) is not None]
+    known = [one for one in lookup.reference_to if schema.find(one) is not None]
+    parents = [one for one in known if one.lower() == kind.lower()] if colon else known
     if len(parents) != 1:
         return None
     key = schema.object(parents[0]).field(key_name)
     if key is None or not key.is_key:
         return None
-    return BoundColumn(field=key, target=lookup.relationship_name or relationship, lookup=lookup)
-
-
-def records_of(
-    columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]
-) -> tuple[list[Record], dict[int, SalesforceError]]:
-    """A record for each row (ABSENT for an empty cell), and the error of each row to be left out."""
-    errors = _uneven(columns, rows)
-    even = [["" for _ in columns] if at in errors else row for at, row in enumerate(rows)] if errors else rows
-    converted = [
-        _convert(column, number, cells, errors)
-        for number, (column, cells) in enumerate(zip(columns, zip(*even, strict=True), strict=True), start=1)
-    ]
-    names = [column.target for column in columns]
-    places = [(at, column) for at, column in enumerate(columns) if column.lookup is not None]
-    records: list[Record] = []
-    for values in zip(*converted, strict=True):
-        record = dict(zip(names, values, strict=True))
-        for at, column in places:
-            _nest(record, column, values[at])
-        records.append(record)
-    return records, errors
-
-
-def _uneven(columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> dict[int, SalesforceError]:
-    width = len(columns)
-    return {
-        at: SalesforceError("CLIENTINPUTERROR", f"The row has {len(row)} columns, the header has {width}")
-        for at, row in enumerate(rows)
-        if len(row) != width
-    }
-
-
-def _convert(
-    column: BoundColumn, number: int, cells: Sequence[str], errors: dict[int, SalesforceError]
-) -> list[Any]:
-    field = column.field
-    if field.is_text or field.is_id:
-        return [cell if cell and cell != NULL_MARK else (None if cell else ABSENT) for cell in cells]
-    values: list[Any] = []
-    for at, cell in enumerate(cells):
-        try:
-            values.append(parse_csv_value(field, cell, number))
-        except SalesforceError as error:
-            errors.setdefault(at, error)
-            values.append(ABSENT)
-    return values
-
-
-def _nest(record: Record, column: BoundColumn, value: Any) -> None:
-    """Name the parent by its key; `#N/A` empties the reference itself."""
-    del record[column.target]
-    if column.lookup is None or value is ABSENT:
-        return
-    if value is None:
-        record[column.lookup.name] = None
-    else:
-        record[column.target] = {column.field.name: value}
+    parent = parents[0] if len(known) > 1 else None
+    return BoundColumn(
+        field=key, target=lookup.relationship_name or relationship, lookup=lookup, parent=parent
+    )

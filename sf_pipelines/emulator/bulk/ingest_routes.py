@@ -39,7 +39,7 @@ def create(surface: Surface, request: ApiRequest) -> ApiResponse:
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() == MULTIPART_TYPE:
         return _create_with_content(surface, request, content_type)
-    facts = read_ingest_job(surface.org.schema, request.json_object())
+    facts = _facts(surface, request.json_object())
     job = new_job(surface, request, "ingest", {**facts, "state": "Open"})
     surface.jobs.add(job)
     return ApiResponse(json=created_body(job))
@@ -74,8 +74,15 @@ def unprocessed(surface: Surface, request: ApiRequest) -> ApiResponse:
     parts: list[bytes | FileSlice] = []
     if job.has_upload:
         rest_from = max(job.bytes_read, job.header_bytes)
-        parts = [FileSlice(path=upload, end=job.header_bytes), FileSlice(path=upload, start=rest_from)]
+        left_out = [FileSlice(path=upload, start=start, end=end) for start, end in job.left_out]
+        header, rest = FileSlice(path=upload, end=job.header_bytes), FileSlice(path=upload, start=rest_from)
+        parts = [header, *left_out, rest]
     return ApiResponse(parts=parts, media_type=f"{CSV_TYPE};charset=UTF-8")
+
+
+def _facts(surface: Surface, body: dict[str, Any]) -> dict[str, Any]:
+    allowed = surface.workers.settings.hard_delete_allowed
+    return read_ingest_job(surface.org.schema, body, hard_delete_allowed=allowed)
 
 
 def _create_with_content(surface: Surface, request: ApiRequest, content_type: str) -> ApiResponse:
@@ -83,7 +90,7 @@ def _create_with_content(surface: Surface, request: ApiRequest, content_type: st
     body: Any = parse_json(job_json)
     if not isinstance(body, dict):
         raise json_error("Cannot deserialize instance of the job: an object is expected")
-    facts = read_ingest_job(surface.org.schema, body)
+    facts = _facts(surface, body)
     job = new_job(surface, request, "ingest", {**facts, "state": "Open", "has_upload": True})
     store_content(surface.jobs, job, content)
     job = dataclasses.replace(job, state="UploadComplete")

@@ -1,27 +1,36 @@
-"""Processes one ingest job: batches of 10,000 rows, each accounted for before the next begins.
+"""Processes one ingest job: batches of 10,000 rows, some at once, accounted for in the order of the upload.
 
-Belongs here: the run of a job from InProgress to its end. Not here: threads (workers.py), HTTP. Imports org,
-limits, and the CSV and result parts of this folder.
+Belongs here: the run of a job from InProgress to its end. Not here: threads (workers.py), what a batch does
+(batch_write.py), HTTP. Imports org, limits, and the CSV and result parts of this folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from dataclasses import dataclass
 
-from sf_pipelines.emulator.bulk.csv_source import CsvSource, JobFailedError
-from sf_pipelines.emulator.bulk.header import BoundColumn, Record, bind_header, records_of
+from sf_pipelines.emulator.bulk.batch_write import BatchOutcome, BatchWrite, WriteTarget, with_row_errors
+from sf_pipelines.emulator.bulk.csv_source import CsvSource, RowBatch
+from sf_pipelines.emulator.bulk.header import BoundColumn, bind_header
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
 from sf_pipelines.emulator.bulk.result_files import ResultFiles
-from sf_pipelines.emulator.limits import DAILY_BULK_BATCHES, LimitBook
+from sf_pipelines.emulator.bulk.row_columns import parse_rows
+from sf_pipelines.emulator.bulk.settings import BATCH_RETRIES, BATCH_ROWS, BulkSettings
+from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
+from sf_pipelines.emulator.limits import DAILY_BULK_BATCHES, DAILY_BULK_RECORDS, LimitBook
 from sf_pipelines.emulator.org import Org
-from sf_pipelines.emulator.results import RowResult
 
-# [D] section 5.4: internal batches, and the DML chunks inside them.
-BATCH_ROWS = 10_000
-CHUNK_ROWS = 200
 UPLOAD = "upload.csv"
+# [I] texts; the rows of a batch beyond an allocation stay unprocessed.
+BATCHES_SPENT = "ExceededQuota : ApiBatchItems Limit exceeded."
+RECORDS_SPENT = "ExceededQuota : ApiRecords Limit exceeded."
+OUT_OF_TIME = f"Timeout : Retried more than {BATCH_RETRIES} times"
+
+_Pending = deque[tuple[RowBatch, "Future[BatchOutcome]"]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +40,8 @@ class IngestRun:
     org: Org
     store: JobStore
     limits: LimitBook
+    settings: BulkSettings
+    pool: Executor
     job: Job
     must_stop: Callable[[], bool]
     """Asked between batches; True ends the run and leaves the job as it is."""
@@ -58,63 +69,82 @@ class IngestRun:
         job = self.store.change(
             self.job.id, header_bytes=source.offset, bytes_read=max(source.offset, self.job.bytes_read)
         )
-        if job.bytes_read > source.offset:
-            source = source.continued(job.bytes_read)
-        with ResultFiles(self.store, job, raw_header) as files:
+        source.offset = job.bytes_read
+        with ResultFiles(self.store, job, raw_header, columns) as files:
             if self._run_batches(source, columns, files):
                 self.store.change(job.id, state="JobComplete")
 
     def _run_batches(self, source: CsvSource, columns: Sequence[BoundColumn], files: ResultFiles) -> bool:
-        """True when the upload was read to its end."""
+        """True when the upload was read to its end; every batch that was begun is accounted for."""
+        batches = self._batches(source)
+        pending: _Pending = deque()
+        failure: JobFailedError | None = None
         while True:
-            if self.must_stop():
-                return False
-            rows = source.batch(BATCH_ROWS)
-            if not rows:
-                return True
-            if not self.limits.try_spend(DAILY_BULK_BATCHES):
-                raise JobFailedError("LimitExceeded : The daily number of Bulk API batches has been reached")
-            failed = files.write(rows, self._write_to_org(columns, rows))
-            self._account(source, files, len(rows), failed)
+            try:
+                self._fill(pending, batches, columns)
+            except JobFailedError as error:
+                failure = failure or error
+            if not pending:
+                break
+            batch, outcome = pending.popleft()
+            if not self._account(source, files, batch, outcome.result()):
+                failure = failure or JobFailedError(OUT_OF_TIME)
+                batches.close()
+        if failure is not None:
+            raise failure
+        return not self.must_stop()
 
-    def _account(self, source: CsvSource, files: ResultFiles, processed: int, failed: int) -> None:
+    def _fill(self, pending: _Pending, batches: Iterator[RowBatch], columns: Sequence[BoundColumn]) -> None:
+        while len(pending) < self.settings.parallel_batches:
+            batch = next(batches, None)
+            if batch is None:
+                return
+            # in a copy of this thread's context, where a fault may have said which rows fail
+            write = self.pool.submit(copy_context().run, self._write, columns, batch.rows)
+            pending.append((batch, write))
+
+    def _write(self, columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> BatchOutcome:
+        target = WriteTarget(
+            operation=self.job.operation,
+            sobject=self.job.sobject,
+            external_id_field=self.job.external_id_field,
+            user_id=self.job.created_by,
+        )
+        parsed = parse_rows(columns, rows)
+        write = BatchWrite(org=self.org, target=target, settings=self.settings, columns=columns)
+        return with_row_errors(parsed, len(rows), write.run(parsed.records))
+
+    def _batches(self, source: CsvSource) -> Generator[RowBatch, None, None]:
+        """The batches still to be processed, each of them paid for.
+
+        Raises:
+            JobFailedError: the upload is unreadable there, or an allocation is spent.
+        """
+        while not self.must_stop():
+            batch = source.batch(BATCH_ROWS)
+            if not batch.rows:
+                return
+            if not self.limits.try_spend(DAILY_BULK_RECORDS, len(batch.rows)):
+                raise JobFailedError(RECORDS_SPENT)
+            if not self.limits.try_spend(DAILY_BULK_BATCHES):
+                raise JobFailedError(BATCHES_SPENT)
+            yield batch
+
+    def _account(self, source: CsvSource, files: ResultFiles, batch: RowBatch, outcome: BatchOutcome) -> bool:
+        """Write down what a batch did; False when its time ran out before its rows did."""
+        done = len(outcome.results)
+        failed = files.write(batch.rows[:done], outcome.results)
         job = self.store.get(self.job.id)
+        left_out = [(source.offset_after(batch, done), batch.end)] if done < len(batch.rows) else []
         self.store.change(
             self.job.id,
-            bytes_read=source.offset,
+            bytes_read=batch.end,
+            left_out=[*job.left_out, *left_out],
             result_bytes=files.lengths(),
-            records_processed=job.records_processed + processed,
+            records_processed=job.records_processed + done,
             records_failed=job.records_failed + failed,
+            retries=job.retries + outcome.retries,
+            active_ms=job.active_ms + outcome.active_ms,
+            apex_ms=job.apex_ms + outcome.apex_ms,
         )
-
-    def _write_to_org(self, columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> list[RowResult]:
-        records, errors = records_of(columns, rows)
-        if not errors:
-            return self._apply_in_chunks(records)
-        sound = iter(self._apply_in_chunks([one for at, one in enumerate(records) if at not in errors]))
-        return [
-            RowResult(id=None, success=False, errors=(errors[at],)) if at in errors else next(sound)
-            for at in range(len(rows))
-        ]
-
-    def _apply_in_chunks(self, records: list[Record]) -> list[RowResult]:
-        """One transaction for each DML chunk where transactions last; one for the batch where they don't."""
-        step = BATCH_ROWS if self.org.transactions.is_plain else CHUNK_ROWS
-        return [
-            result
-            for start in range(0, len(records), step)
-            for result in self._apply(records[start : start + step])
-        ]
-
-    def _apply(self, records: list[Record]) -> list[RowResult]:
-        job, org = self.job, self.org
-        if not records:
-            return []
-        if job.operation == "insert":
-            return org.create(job.sobject, records, user_id=job.created_by)
-        if job.operation == "update":
-            return org.update(job.sobject, records, user_id=job.created_by)
-        if job.operation == "upsert":
-            return org.upsert(job.sobject, job.external_id_field or "Id", records, user_id=job.created_by)
-        ids = [record.get("Id") or "" for record in records]
-        return org.delete(job.sobject, ids, hard=job.operation == "hardDelete", user_id=job.created_by)
+        return not left_out

@@ -11,16 +11,22 @@ from typing import Any
 
 from sf_pipelines.emulator.bulk.jobs import DELIMITERS, LINE_ENDINGS
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.ids import is_well_formed, to_18
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 
 INGEST_OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 QUERY_OPERATIONS = ("query", "queryAll")
+# [D] section 5.1; the prefix is that of AssignmentRule.
+_ASSIGNABLE = frozenset({"Case", "Lead"})
+_ASSIGNMENT_RULE_PREFIX = "01Q"
 _FORMAT_FIELDS = frozenset({"contentType", "columnDelimiter", "lineEnding"})
 _INGEST_FIELDS = _FORMAT_FIELDS | {"object", "operation", "externalIdFieldName", "assignmentRuleId"}
 _QUERY_FIELDS = _FORMAT_FIELDS | {"operation", "query"}
 
 
-def read_ingest_job(schema: OrgSchema, body: Mapping[str, Any]) -> dict[str, Any]:
+def read_ingest_job(
+    schema: OrgSchema, body: Mapping[str, Any], *, hard_delete_allowed: bool
+) -> dict[str, Any]:
     """The facts of a new ingest job, by the names of `Job`.
 
     Raises:
@@ -28,11 +34,14 @@ def read_ingest_job(schema: OrgSchema, body: Mapping[str, Any]) -> dict[str, Any
     """
     _refuse_unknown(body, _INGEST_FIELDS)
     operation = _operation(body, INGEST_OPERATIONS)
+    if operation == "hardDelete" and not hard_delete_allowed:
+        raise hard_delete_refused()
     sobject = _object(schema, body)
     return {
         "operation": operation,
         "sobject": sobject.name,
-        "external_id_field": _external_id(sobject, operation, body),
+        "external_id_field": external_id_field(sobject, operation, _text(body, "externalIdFieldName")),
+        "assignment_rule_id": _assignment_rule(sobject, body),
         **_format(body),
     }
 
@@ -83,7 +92,15 @@ def _operation(body: Mapping[str, Any], allowed: tuple[str, ...]) -> str:
 
 
 def _object(schema: OrgSchema, body: Mapping[str, Any]) -> ObjectSchema:
-    name = _text(body, "object") or ""
+    return bulk_object(schema, _text(body, "object") or "")
+
+
+def bulk_object(schema: OrgSchema, name: str) -> ObjectSchema:
+    """The object of a job.
+
+    Raises:
+        SalesforceError: INVALIDENTITY, it is unknown or not for Bulk.
+    """
     sobject = schema.find(name)
     if sobject is None:
         raise SalesforceError("INVALIDENTITY", f"Unable to find object: {name}")
@@ -92,8 +109,21 @@ def _object(schema: OrgSchema, body: Mapping[str, Any]) -> ObjectSchema:
     return sobject
 
 
-def _external_id(sobject: ObjectSchema, operation: str, body: Mapping[str, Any]) -> str | None:
-    name = _text(body, "externalIdFieldName")
+def hard_delete_refused() -> SalesforceError:
+    """The user lacks the permission "Bulk API Hard Delete" ([I] code, status and text)."""
+    message = (
+        "hardDelete operation requires special user profile permission, "
+        "please contact your system administrator"
+    )
+    return SalesforceError("FEATURENOTENABLED", message, status=403)
+
+
+def external_id_field(sobject: ObjectSchema, operation: str, name: str | None) -> str | None:
+    """The key field of an upsert as the schema spells it; None for any other operation.
+
+    Raises:
+        SalesforceError: INVALIDJOB, it is missing, unknown, or out of place.
+    """
     if operation != "upsert":
         if name:
             raise SalesforceError("INVALIDJOB", "externalIdFieldName is for the upsert operation only")
@@ -109,6 +139,19 @@ def _external_id(sobject: ObjectSchema, operation: str, body: Mapping[str, Any])
         )
         raise SalesforceError("INVALIDJOB", "InvalidJob : " + message)
     return field.name
+
+
+def _assignment_rule(sobject: ObjectSchema, body: Mapping[str, Any]) -> str | None:
+    """The id of the rule; rules themselves aren't modelled: records keep the owner that they are given."""
+    id_ = _text(body, "assignmentRuleId")
+    if not id_:
+        return None
+    if sobject.name not in _ASSIGNABLE:
+        message = f"An assignment rule can't be used with {sobject.name}: only with Case and Lead"
+        raise SalesforceError("INVALIDJOB", "InvalidJob : " + message)
+    if not (is_well_formed(id_) and to_18(id_).startswith(_ASSIGNMENT_RULE_PREFIX)):
+        raise SalesforceError("INVALIDJOB", f"InvalidJob : The assignmentRuleId {id_} is not valid")
+    return to_18(id_)
 
 
 def _format(body: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,9 @@ job_store, messages, surface.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from sf_pipelines.emulator.bulk.job_store import JobGoneError
 from sf_pipelines.emulator.bulk.jobs import JOB_KEY_PREFIX, Job, JobKind, info_body, list_body
@@ -18,6 +20,7 @@ from sf_pipelines.emulator.ids import is_well_formed, to_18
 
 # [D] section 5.1.
 LIST_PAGE_JOBS = 1000
+_FILTERS = ("jobType", "concurrencyMode", "isPkChunkingEnabled")
 _ABORT_WAIT_SECONDS = 30.0
 
 
@@ -55,15 +58,27 @@ def job_info(surface: Surface, request: ApiRequest, kind: JobKind) -> ApiRespons
 def job_list(surface: Surface, request: ApiRequest, kind: JobKind) -> ApiResponse:
     """`GET /`, at most 1,000 jobs a page; `queryLocator` is the id after which the page starts."""
     after = request.query.get("queryLocator", "")
-    wanted = request.query.get("jobType")
-    jobs = [list_body(job) for job in surface.jobs.all(kind) if job.id > after]
-    jobs = [body for body in jobs if wanted in (None, "", body["jobType"])]
-    page = jobs[:LIST_PAGE_JOBS]
-    is_done = len(page) == len(jobs)
-    next_url = f"{request.data_url}/jobs/{kind}?queryLocator={page[-1]['id']}" if not is_done else None
-    if next_url and wanted:
-        next_url += f"&jobType={wanted}"
+    filters = {name: text for name in _FILTERS if (text := request.query.get(name))}
+    bodies = [list_body(job) for job in surface.jobs.all(kind)] + surface.classic.list_records(kind)
+    bodies = [body for body in sorted(bodies, key=_id_of) if body["id"] > after and _fits(body, filters)]
+    page = bodies[:LIST_PAGE_JOBS]
+    is_done = len(page) == len(bodies)
+    parameters = urlencode({"queryLocator": page[-1]["id"], **filters}) if page else ""
+    next_url = None if is_done else f"{request.data_url}/jobs/{kind}?{parameters}"
     return ApiResponse(json={"done": is_done, "records": page, "nextRecordsUrl": next_url})
+
+
+def _id_of(body: Mapping[str, Any]) -> str:
+    return body["id"]
+
+
+def _fits(body: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
+    """Whether a job is one that the filters ask for; no job here is PK-chunked."""
+    return (
+        filters.get("jobType", body["jobType"]) == body["jobType"]
+        and filters.get("concurrencyMode", body["concurrencyMode"]).lower() == body["concurrencyMode"].lower()
+        and filters.get("isPkChunkingEnabled", "false").lower() != "true"
+    )
 
 
 def delete_job(surface: Surface, job: Job, deletable_states: frozenset[str]) -> ApiResponse:

@@ -21,6 +21,9 @@ from sf_pipelines.emulator.errors import SalesforceError
 # [D] section 5.4.
 KEPT_AFTER_END = timedelta(days=7)
 OPEN_AT_MOST = timedelta(hours=24)
+# [I] what becomes of a job that got no data in that time.
+OPEN_TOO_LONG = "Timeout : The job was open for longer than 24 hours"
+_MS = timedelta(milliseconds=1)
 
 
 class JobGoneError(Exception):
@@ -62,10 +65,8 @@ class JobStore:
             SalesforceError: 404 NOT_FOUND, also past the days that results are kept.
         """
         with self._changed:
+            self._age(self._jobs.get(job_id))
             job = self._jobs.get(job_id)
-            if job is not None and self._is_expired(job):
-                self._drop(job)
-                job = None
         if job is None or job.kind != kind:
             raise SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
         return job
@@ -91,8 +92,8 @@ class JobStore:
     def all(self, kind: JobKind | None = None) -> list[Job]:
         """Every job, oldest id first."""
         with self._changed:
-            for job in [one for one in self._jobs.values() if self._is_expired(one)]:
-                self._drop(job)
+            for job in list(self._jobs.values()):
+                self._age(job)
             return sorted(
                 (job for job in self._jobs.values() if kind in (None, job.kind)), key=lambda one: one.id
             )
@@ -177,8 +178,21 @@ class JobStore:
         for path in self._folder.glob(f"{job.id}.*"):
             path.unlink(missing_ok=True)
 
-    def _is_expired(self, job: Job) -> bool:
-        now_ms = self.now_ms()
-        if job.finished_ms is not None:
-            return now_ms - job.finished_ms > KEPT_AFTER_END / timedelta(milliseconds=1)
-        return job.state == "Open" and now_ms - job.created_ms > OPEN_AT_MOST / timedelta(milliseconds=1)
+    def _age(self, job: Job | None) -> None:
+        """Fail a job that was open for too long; drop one that ended too long ago."""
+        if job is not None and job.state == "Open":
+            closes_ms = job.created_ms + OPEN_AT_MOST // _MS
+            if self.now_ms() > closes_ms:
+                job = dataclasses.replace(
+                    job,
+                    state="Failed",
+                    error_message=OPEN_TOO_LONG,
+                    modified_ms=closes_ms,
+                    finished_ms=closes_ms,
+                )
+                self._put(job)
+        if job is not None and job.finished_ms is not None and self._is_past_keeping(job.finished_ms):
+            self._drop(job)
+
+    def _is_past_keeping(self, finished_ms: int) -> bool:
+        return self.now_ms() - finished_ms > KEPT_AFTER_END // _MS

@@ -36,17 +36,25 @@ class Job:
     column_delimiter: str = "COMMA"
     line_ending: str = "LF"
     external_id_field: str | None = None
+    assignment_rule_id: str | None = None
     soql: str | None = None
     has_upload: bool = False
     error_message: str | None = None
     records_processed: int = 0
     records_failed: int = 0
+    retries: int = 0
+    active_ms: float = 0.0
+    """Time that batches took on the org's clock, modelled time included."""
+    apex_ms: float = 0.0
+    """The modelled part of it."""
     started_ms: int | None = None
     finished_ms: int | None = None
     bytes_read: int = 0
     """Of the upload: all before this offset was processed (the header line at least, once it was read)."""
     header_bytes: int = 0
     """Length of the upload's header line with its ending; 0 while unread or unreadable."""
+    left_out: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Parts of the upload before `bytes_read` that were never processed: from and to (exclusive)."""
     result_bytes: dict[str, int] = field(default_factory=dict[str, int])
     """Length of each result file at `bytes_read`."""
 
@@ -90,6 +98,8 @@ def summary_body(job: Job) -> dict[str, Any]:
     }
     if job.external_id_field is not None:
         body["externalIdFieldName"] = job.external_id_field
+    if job.assignment_rule_id is not None:
+        body["assignmentRuleId"] = job.assignment_rule_id
     return body
 
 
@@ -101,17 +111,18 @@ def list_body(job: Job) -> dict[str, Any]:
 def info_body(job: Job, now_ms: int) -> dict[str, Any]:
     """The answer to GET: with counters and times in milliseconds."""
     busy_ms = 0 if job.started_ms is None else (job.finished_ms or now_ms) - job.started_ms
+    active_ms = round(job.active_ms)
     body = {
         **list_body(job),
         "numberRecordsProcessed": job.records_processed,
-        "retries": 0,
-        "totalProcessingTime": busy_ms,
+        "retries": job.retries,
+        "totalProcessingTime": max(active_ms, busy_ms + round(job.apex_ms)),
     }
     if job.kind == "query":
         body["isPkChunkingSupported"] = True
     else:
-        counters = {"numberRecordsFailed": job.records_failed, "apiActiveProcessingTime": busy_ms}
-        body = {**body, **counters, "apexProcessingTime": 0}
+        times = {"apiActiveProcessingTime": active_ms, "apexProcessingTime": round(job.apex_ms)}
+        body = {**body, "numberRecordsFailed": job.records_failed, **times}
     return body if job.error_message is None else {**body, "errorMessage": job.error_message}
 
 

@@ -1,32 +1,43 @@
 """Writes the successful and failed rows of an ingest job while its batches run.
 
 Belongs here: section 5.2's CSV. Not here: unprocessed rows, which are the rest of the upload
-(ingest_routes.py). Imports jobs, job_store, errors, results.
+(ingest_routes.py). Imports jobs, job_store, errors, results, values.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from itertools import compress
 from typing import BinaryIO
 
+from sf_pipelines.emulator.bulk.header import BoundColumn
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
+from sf_pipelines.emulator.bulk.quoted_csv import QuotedCsv
+from sf_pipelines.emulator.csv_values import NUMBER, PLAIN_NUMBERS
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.values import java_double
 
 SUCCESSFUL, FAILED = "successful.csv", "failed.csv"
+# [R] section 5.2: a currency comes back as Java writes a double. Which other types do is unknown ([I]).
+RESERIALISED_TYPES: Collection[str] = frozenset({"currency"})
+# Past it a text of digits may be no finite double.
+_HUGE = 1e300
 _LEADING_COLUMNS = {SUCCESSFUL: ("sf__Id", "sf__Created"), FAILED: ("sf__Id", "sf__Error")}
 
 
 class ResultFiles:
     """The two growing files of a running job. Use as a context manager."""
 
-    def __init__(self, store: JobStore, job: Job, raw_header: bytes) -> None:
+    def __init__(self, store: JobStore, job: Job, raw_header: bytes, columns: Sequence[BoundColumn]) -> None:
         """Open both, cut back to what the job knows of them: a batch not accounted for is forgotten."""
         self._job = job
+        self._csv = QuotedCsv(job.delimiter, job.newline)
         self._raw_header = raw_header
+        self._reserialised = [
+            at for at, column in enumerate(columns) if column.field.type in RESERIALISED_TYPES
+        ]
         self._files = {name: self._open(store, name) for name in (SUCCESSFUL, FAILED)}
 
     def __enter__(self) -> ResultFiles:
@@ -40,18 +51,17 @@ class ResultFiles:
 
     def write(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> int:
         """Sort rows into the two files; the number of failed ones."""
-        taken = [
-            (result.id or "", "true" if result.created else "false", *row)
-            for row, result in zip(rows, results, strict=True)
-            if result.success
-        ]
-        refused = [
-            (result.id or "", error_text(result.errors), *row)
-            for row, result in zip(rows, results, strict=True)
-            if not result.success
-        ]
-        self._append(SUCCESSFUL, taken)
-        self._append(FAILED, refused)
+        succeeded = [result.success for result in results]
+        if all(succeeded):
+            self._write_successes(rows, results)
+            return 0
+        self._write_successes(list(compress(rows, succeeded)), list(compress(results, succeeded)))
+        refused = [(row, result) for row, result in zip(rows, results, strict=True) if not result.success]
+        text = "".join(
+            self._csv.row([result.id or "", error_text(result.errors), *self._resent(row)])
+            for row, result in refused
+        )
+        self._files[FAILED].write(text.encode())
         return len(refused)
 
     def lengths(self) -> dict[str, int]:
@@ -59,6 +69,19 @@ class ResultFiles:
         for file in self._files.values():
             file.flush()
         return {name: file.tell() for name, file in self._files.items()}
+
+    def _write_successes(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> None:
+        cells: list[Sequence[str]] = list(zip(*rows, strict=True))
+        for at in self._reserialised:
+            if rows:
+                cells[at] = _reserialised_column(cells[at])
+        ids = [result.id or "" for result in results]
+        created = ["true" if result.created else "false" for result in results]
+        text = self._csv.text(self._csv.lines([ids, created, *cells]))
+        self._files[SUCCESSFUL].write(text.encode())
+
+    def _resent(self, row: Sequence[str]) -> list[str]:
+        return [_reserialised(cell) if at in self._reserialised else cell for at, cell in enumerate(row)]
 
     def _open(self, store: JobStore, name: str) -> BinaryIO:
         path = store.path(self._job.id, name)
@@ -77,16 +100,20 @@ class ResultFiles:
             (leading.encode(), self._job.delimiter.encode(), self._raw_header, self._job.newline.encode())
         )
 
-    def _append(self, name: str, rows: Iterable[Sequence[str]]) -> None:
-        text = io.StringIO()
-        csv.writer(
-            text, delimiter=self._job.delimiter, lineterminator=self._job.newline, quoting=csv.QUOTE_ALL
-        ).writerows(rows)
-        self._files[name].write(text.getvalue().encode())
-
 
 def error_text(errors: Sequence[SalesforceError]) -> str:
     """`CODE:message:Fields --` of the first error ([R] AMP); `:--` when it names no field."""
     first = errors[0]
     fields = ",".join(first.fields or ())
     return f"{first.code}:{first.message}:{fields} --" if fields else f"{first.code}:{first.message}:--"
+
+
+def _reserialised_column(cells: Sequence[str]) -> list[str]:
+    if PLAIN_NUMBERS.fullmatch("\n".join(cells)):
+        return list(map(java_double, map(float, cells)))
+    return list(map(_reserialised, cells))
+
+
+def _reserialised(cell: str) -> str:
+    """A number as Java writes it; anything else as it was sent."""
+    return java_double(float(cell)) if NUMBER.fullmatch(cell) and abs(float(cell)) < _HUGE else cell

@@ -1,4 +1,4 @@
-"""The two background threads that run Bulk jobs, one for ingest and one for queries.
+"""The background threads that run Bulk jobs, some for ingest and some for queries, and the pool of batches.
 
 Belongs here: queues, starting, stopping, taking up unfinished jobs. Not here: what a run does. Imports the
 runs.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import queue
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 
-from sf_pipelines.emulator.bulk.csv_source import JobFailedError
 from sf_pipelines.emulator.bulk.ingest_run import IngestRun
 from sf_pipelines.emulator.bulk.job_store import JobGoneError, JobStore
 from sf_pipelines.emulator.bulk.jobs import Job, JobKind
 from sf_pipelines.emulator.bulk.query_run import QueryRun
+from sf_pipelines.emulator.bulk.settings import BulkSettings
+from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
 from sf_pipelines.emulator.faults.jobs import JobFaults, JobFaultSource
 from sf_pipelines.emulator.limits import LimitBook
 from sf_pipelines.emulator.org import Org
@@ -28,10 +30,15 @@ class _NotWaitingError(Exception):
 
 
 class BulkWorkers:
-    """Runs jobs in the order in which they were closed, one of each kind at a time."""
+    """Runs jobs in the order of their closing, `settings.parallel_batches` of each kind at a time."""
 
-    def __init__(self, org: Org, store: JobStore, limits: LimitBook, faults: JobFaultSource) -> None:
+    def __init__(
+        self, org: Org, store: JobStore, limits: LimitBook, settings: BulkSettings, faults: JobFaultSource
+    ) -> None:
         """Make the threads; `start` lets them run."""
+        self.settings = settings
+        self.pool = ThreadPoolExecutor(settings.parallel_batches, thread_name_prefix="bulk-batch")
+        """Where batches run, those of the Bulk API (version 1) too."""
         self._org = org
         self._store = store
         self._limits = limits
@@ -40,7 +47,9 @@ class BulkWorkers:
         self._aborting: set[str] = set()
         self._queues: dict[JobKind, queue.Queue[str | None]] = {kind: queue.Queue() for kind in _RUNS}
         self._threads = [
-            Thread(target=self._work, args=(kind,), name=f"bulk-{kind}", daemon=True) for kind in _RUNS
+            Thread(target=self._work, args=(kind,), name=f"bulk-{kind}", daemon=True)
+            for kind in _RUNS
+            for _ in range(settings.parallel_batches)
         ]
 
     def start(self) -> None:
@@ -70,10 +79,12 @@ class BulkWorkers:
         self._stopping.set()
         self._org.clock.wake()
         for jobs in self._queues.values():
-            jobs.put(None)
+            for _ in range(self.settings.parallel_batches):
+                jobs.put(None)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        self.pool.shutdown()
 
     def _work(self, kind: JobKind) -> None:
         jobs = self._queues[kind]
@@ -108,6 +119,8 @@ class BulkWorkers:
             org=self._org,
             store=self._store,
             limits=self._limits,
+            settings=self.settings,
+            pool=self.pool,
             job=job,
             must_stop=lambda: self._must_stop(job_id, faults),
         )

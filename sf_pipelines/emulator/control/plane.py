@@ -42,6 +42,8 @@ _RESOURCES: Mapping[str, Mapping[str, Action]] = {
     "faults": {"GET": faults.list_faults, "POST": faults.add_fault, "DELETE": faults.clear_faults},
     "faults/{name}": {"GET": faults.read_fault, "DELETE": faults.remove_fault},
     "faults/{name}/release": {"POST": faults.release_fault},
+    "seed": {"POST": rows.seed},
+    "undelete": {"POST": rows.undelete},
     "dump": {"GET": rows.dump},
     "diff": {"POST": rows.diff},
     "snapshots": {"GET": rows.list_snapshots, "POST": rows.take_snapshot},

@@ -17,12 +17,15 @@ def reset_org(surface: Surface) -> None:
 
     Maxima and latency are again those of the start; sessions stay, and so does the clock.
     """
-    let_go(surface)
     surface.latency.reset()
     let_transactions_last(surface.org, surface.latency)
+    # only now, so that no transaction begins to last after those that did were ended
+    let_go(surface)
     surface.jobs.clear()
     surface.workers.wait_idle()
+    surface.classic.clear()
     surface.cursors.clear()
+    surface.recents.clear()
     surface.org.reset()
     surface.limits.reset()
     surface.long_requests.of_neighbours = 0

@@ -5,8 +5,9 @@ Belongs here: the batch, its row errors, and resolving record keys to fields. No
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import Any, overload
 
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml import errors
@@ -15,6 +16,39 @@ from sf_pipelines.emulator.results import RowResult
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
 
 Records = Sequence[Mapping[str, Any]]
+
+
+class RecordColumns(Sequence[Mapping[str, Any]]):
+    """Records that are columns already: each of them names every column, with ABSENT where it gives no value.
+
+    What a Bulk batch hands over, so that no mapping is made for each of its rows.
+    """
+
+    def __init__(self, columns: Mapping[str, list[Any]], size: int) -> None:
+        """Keep `columns`, each of `size` values; field or relationship name to REST-shaped values."""
+        self.columns = columns
+        self._size = size
+
+    def take(self, rows: Sequence[int]) -> RecordColumns:
+        """Some of the records, in that order."""
+        return RecordColumns(
+            {name: [values[row] for row in rows] for name, values in self.columns.items()}, len(rows)
+        )
+
+    def __len__(self) -> int:
+        """The number of records."""
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> RecordColumns: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | RecordColumns:
+        """One record as a mapping, or a run of records as columns."""
+        if isinstance(index, slice):
+            rows = range(self._size)[index]
+            return RecordColumns({name: values[index] for name, values in self.columns.items()}, len(rows))
+        return {name: values[index] for name, values in self.columns.items()}
 
 
 class Batch:
@@ -31,6 +65,8 @@ class Batch:
         self.ids: list[Any] = [ABSENT] * size
         self.errors: list[SalesforceError | None] = [None] * size
         self.created = [False] * size
+        self.matched_by: FieldSchema | None = None
+        """The key of an upsert: that no two rows share its value is known before the rows are written."""
 
     def fail(self, row: int, error: SalesforceError) -> None:
         """Give `row` its error; the first one stays."""
@@ -48,6 +84,7 @@ class Batch:
         part.parents = {field: [values[row] for row in rows] for field, values in self.parents.items()}
         part.ids = [self.ids[row] for row in rows]
         part.errors = [self.errors[row] for row in rows]
+        part.matched_by = self.matched_by
         return part
 
     def put_back(self, part: Batch, rows: Sequence[int]) -> None:
@@ -59,6 +96,8 @@ class Batch:
 
     def results(self) -> list[RowResult]:
         """One result for each row, in request order."""
+        if not any(self.errors):
+            return list(map(RowResult._make, zip(self.ids, repeat(True), self.created, repeat(()))))
         return [
             RowResult(id=id_ or None, success=True, created=created)
             if error is None
@@ -70,18 +109,27 @@ class Batch:
 def read_records(item: ObjectSchema, records: Records, *, creating: bool) -> Batch:
     """The records as columns; rows with unknown or read-only fields get their errors."""
     batch = Batch(item, len(records))
+    readonly: list[FieldSchema] = []
+    for name, values in _columns(records):
+        if name != "attributes":
+            _place(batch, name, values, creating, readonly)
+    _refuse_read_only(batch, readonly)
+    return batch
+
+
+def _columns(records: Records) -> Iterator[tuple[str, list[Any]]]:
+    if isinstance(records, RecordColumns):
+        yield from records.columns.items()
+        return
     same_keys = all(record.keys() == records[0].keys() for record in records)
     names = (
         list(records[0]) if records and same_keys else list(dict.fromkeys(key for r in records for key in r))
     )
-    readonly: list[FieldSchema] = []
     for name in names:
-        if name == "attributes":
-            continue
-        values = [record[name] for record in records] if same_keys else [r.get(name, ABSENT) for r in records]
-        _place(batch, name, values, creating, readonly)
-    _refuse_read_only(batch, readonly)
-    return batch
+        yield (
+            name,
+            [record[name] for record in records] if same_keys else [r.get(name, ABSENT) for r in records],
+        )
 
 
 def refuse_create_only(batch: Batch) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any
@@ -26,6 +26,9 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
 )
+_DECIMALS = frozenset({"double", "currency", "percent"})
+# Below 10^9 a double's error after shifting is under 10^-6, so that a value farther from a tie is decided.
+_SAFE_SHIFTED, _NEAR_TIE = 1e9, 1e-6
 _MIN_YEAR, _MAX_YEAR = "1700", "4000"
 _MIN_EPOCH_MS, _MAX_EPOCH_MS = parse_datetime("1700-01-01T00:00:00Z"), parse_datetime("4001-01-01T00:00:00Z")
 
@@ -34,6 +37,30 @@ _MIN_EPOCH_MS, _MAX_EPOCH_MS = parse_datetime("1700-01-01T00:00:00Z"), parse_dat
 def cell_parser(field: FieldSchema) -> Parse:
     """The parser of `field`'s values."""
     return _MAKERS.get(field.type, _text)(field)
+
+
+def text_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None:
+    """A whole column of non-blank, fitting texts in storage form; None when it must be parsed by cells."""
+    is_plain = field.type not in _MAKERS or (field.type == "picklist" and not field.restricted_picklist)
+    if not is_plain or set(map(type, values)) != {str}:
+        return None
+    texts = list(map(str.strip, values))
+    return texts if all(texts) and max(map(len, texts)) <= field.length else None
+
+
+def number_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None:
+    """A whole column of fitting numbers in storage form; None when it must be parsed by cells."""
+    kinds = set(map(type, values))
+    if field.type == "int" and kinds == {int}:
+        limit = _int_limit(field)
+        return list(values) if -limit < min(values) and max(values) < limit else None
+    if field.type not in _DECIMALS or kinds != {float}:
+        return None
+    limit, factor, step = _decimal_form(field)
+    if not (-limit < min(values) and max(values) < limit):
+        return None
+    rounded = [value if value.is_integer() else _rounded(value, factor, step) for value in values]
+    return rounded if -limit < min(rounded) and max(rounded) < limit else None
 
 
 def _text(field: FieldSchema) -> Parse:
@@ -124,7 +151,7 @@ def _float(field: FieldSchema, value: Any) -> float | None:
 
 
 def _int(field: FieldSchema) -> Parse:
-    limit = min(10**field.digits, 2**31)
+    limit = _int_limit(field)
 
     def parse(value: Any) -> int | None:
         number = _float(field, value)
@@ -140,20 +167,39 @@ def _int(field: FieldSchema) -> Parse:
 
 
 def _decimal(field: FieldSchema) -> Parse:
-    limit = 10.0 ** (field.precision - field.scale)
-    step = Decimal(1).scaleb(-field.scale)
+    limit, factor, step = _decimal_form(field)
 
     def parse(value: Any) -> float | None:
         number = _float(field, value)
         if number is None:
             return None
         if number != number // 1 and abs(number) < limit:
-            number = float(Decimal(repr(number)).quantize(step, ROUND_HALF_UP))
+            number = _rounded(number, factor, step)
         if abs(number) >= limit:
             raise errors.out_of_range(field, value)
         return number
 
     return parse
+
+
+def _int_limit(field: FieldSchema) -> int:
+    return min(10**field.digits, 2**31)
+
+
+def _decimal_form(field: FieldSchema) -> tuple[float, float, Decimal]:
+    """What the absolute value must stay below, what shifts it to an integer, its smallest step."""
+    scale = field.scale
+    return 10.0 ** (field.precision - scale), 10.0**scale, Decimal(1).scaleb(-scale)
+
+
+def _rounded(number: float, factor: float, step: Decimal) -> float:
+    """Half up, as the decimal text of `number` reads; exact arithmetic only near a tie."""
+    shifted = number * factor
+    below = math.floor(shifted)
+    past_tie = shifted - below - 0.5
+    if abs(shifted) < _SAFE_SHIFTED and abs(past_tie) > _NEAR_TIE:
+        return (below + (past_tie > 0)) / factor
+    return float(Decimal(repr(number)).quantize(step, ROUND_HALF_UP))
 
 
 def _date(field: FieldSchema) -> Parse:

@@ -12,9 +12,17 @@ from typing import Any
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
-from sf_pipelines.emulator.dml.convert import check_required, convert_columns, fill_defaults
+from sf_pipelines.emulator.dml.convert import (
+    check_required,
+    convert_columns,
+    fill_auto_numbers,
+    fill_defaults,
+)
+from sf_pipelines.emulator.dml.duplicates import check_duplicates
 from sf_pipelines.emulator.dml.references import check_references, resolve_parents
 from sf_pipelines.emulator.dml.row_locks import lock_created, lock_updated
+from sf_pipelines.emulator.dml.rules import check_record_rules
+from sf_pipelines.emulator.dml.standard import complete, follow_up
 from sf_pipelines.emulator.dml.storage_room import check_room
 from sf_pipelines.emulator.dml.unique import check_unique
 from sf_pipelines.emulator.dml.writer import Stamp, fill_from_store, insert_rows, update_rows
@@ -29,12 +37,18 @@ def create_rows(batch: Batch, store: Store, ids: IdFactory, stamp: Stamp) -> Non
     convert_columns(batch)
     resolve_parents(batch, store)
     check_references(batch, store)
+    complete(batch, store, stamp, creating=True)
     fill_defaults(batch, stamp.user_id)
     batch.ids = list(ids.take(batch.item.key_prefix, batch.size)) if batch.size else []
+    fill_auto_numbers(batch, ids)
+    check_record_rules(batch, store, stamp, "create")
+    check_duplicates(batch, store, stamp)
     check_unique(batch, store)
     lock_created(batch, store)
     check_room(batch, store)
     insert_rows(batch, store, stamp)
+    batch.created = [error is None for error in batch.errors]
+    follow_up(batch, store, stamp)
     for row, error in enumerate(batch.errors):
         if error is not None:
             batch.ids[row] = None
@@ -46,14 +60,18 @@ def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
     check_required(batch, creating=False)
     convert_columns(batch)
     resolve_parents(batch, store)
+    complete(batch, store, stamp, creating=False)
     fields = [*batch.columns, *_followers(batch)]
     stored = _stored_rows(batch, store, fields)
     check_references(batch, store)
-    check_unique(batch, store)
-    lock_updated(batch, store)
     _follow(batch, stored, fields)
     fill_from_store(batch, stored, fields)
+    check_record_rules(batch, store, stamp, "update")
+    check_duplicates(batch, store, stamp)
+    check_unique(batch, store)
+    lock_updated(batch, store)
     update_rows(batch, store, stamp)
+    follow_up(batch, store, stamp)
 
 
 def own_ids(batch: Batch) -> None:

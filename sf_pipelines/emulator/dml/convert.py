@@ -5,14 +5,19 @@ Belongs here: required fields, conversion column by column, defaults. Not here: 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from sf_pipelines.emulator.absent import ABSENT
+from sf_pipelines.emulator.absent import ABSENT, Absent
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
-from sf_pipelines.emulator.dml.cells import cell_parser
+from sf_pipelines.emulator.dml.cells import cell_parser, number_column, text_column
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.schema.model import FieldSchema
+
+_EMPTY_TYPES = {type(None), Absent}
 
 
 def check_required(batch: Batch, *, creating: bool) -> None:
@@ -34,6 +39,8 @@ def _rows_without(batch: Batch, field: FieldSchema, *, creating: bool) -> list[i
             return []
         parents = batch.parents.get(field)
         return [row for row in range(batch.size) if parents is None or not parents[row]]
+    if set(map(type, values)) == {str} and all(map(str.strip, values)):
+        return []
     return [
         row
         for row, value in enumerate(values)
@@ -47,7 +54,31 @@ def convert_columns(batch: Batch) -> None:
         batch.columns[field] = _convert(batch, field, values)
 
 
+def convert_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None:
+    """A whole sound column in storage form, fast; None when its cells must be parsed one by one.
+
+    Equal values of one type are parsed once; null and ABSENT stay.
+    """
+    whole = text_column(field, values) or number_column(field, values)
+    if whole is not None:
+        return whole
+    kinds = set(map(type, values)) - _EMPTY_TYPES
+    distinct = set(values) if kinds in ({str}, {int}) else None
+    if distinct is None or len(distinct) > len(values) // 2:
+        return None
+    parse = cell_parser(field)
+    try:
+        stored = {value: value if value is ABSENT or value is None else parse(value) for value in distinct}
+    except SalesforceError:
+        return None
+    return [stored[value] for value in values]
+
+
 def _convert(batch: Batch, field: FieldSchema, values: list[Any]) -> list[Any]:
+    if field.type != "boolean":
+        whole = convert_column(field, values)
+        if whole is not None:
+            return whole
     parse = cell_parser(field)
     refuses_null = field.type == "boolean"
     converted: list[Any] = []
@@ -80,6 +111,18 @@ def fill_defaults(batch: Batch, user_id: str) -> None:
             _fill(batch, field, [field.default_by.values.get(value) for value in chosen])
         elif field in batch.columns:
             _fill(batch, field, [None] * batch.size)
+
+
+def fill_auto_numbers(batch: Batch, ids: IdFactory) -> None:
+    """On create: the next number of each auto-number field for the rows that are good so far."""
+    for field in batch.item.auto_numbers:
+        head, zeros, tail = re.split(r"\{(0+)\}", field.auto_number or "")
+        good = batch.good_rows()
+        values: list[Any] = [None] * batch.size
+        counted = ids.numbers(f"{batch.item.name}.{field.name}", len(good))
+        for row, number in zip(good, counted, strict=True):
+            values[row] = f"{head}{number:0{len(zeros)}d}{tail}"
+        batch.columns[field] = values
 
 
 def _values_of(batch: Batch, name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The four DML calls: one transaction each, all-or-none, and results in request order.
+"""The five DML calls: one transaction each, all-or-none, and results in request order.
 
 Belongs here: transactions and the shape of the outcome. Not here: checks and statements (the modules beside).
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch, Records, read_records
 from sf_pipelines.emulator.dml.changes import create_rows, update_existing
 from sf_pipelines.emulator.dml.delete import delete_rows
+from sf_pipelines.emulator.dml.undelete import undelete_rows
 from sf_pipelines.emulator.dml.upsert import key_field, upsert_rows
 from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.locking.transactions import Transactions
-from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.results import DuplicateHeader, RowResult
 from sf_pipelines.emulator.schema.model import ObjectSchema
 from sf_pipelines.emulator.store import Store, Transaction
 from sf_pipelines.emulator.temporal import to_epoch_ms
@@ -35,7 +37,13 @@ class Dml:
         self._ids = ids
 
     def create(
-        self, item: ObjectSchema, records: Records, user_id: str, *, all_or_none: bool
+        self,
+        item: ObjectSchema,
+        records: Records,
+        user_id: str,
+        *,
+        all_or_none: bool,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Insert `records`."""
 
@@ -44,19 +52,27 @@ class Dml:
             for row in range(batch.size):
                 if batch.ids[row]:
                     batch.fail(row, errors.id_in_insert())
-            create_rows(batch, self._store, self._ids, self._stamp(user_id))
+            # refused or empty, whatever was given: it names no row, and rules look rows up by it
+            batch.ids = [ABSENT] * batch.size
+            create_rows(batch, self._store, self._ids, self._stamp(user_id, duplicates))
             return batch
 
         return self._run(work, all_or_none=all_or_none)
 
     def update(
-        self, item: ObjectSchema, records: Records, user_id: str, *, all_or_none: bool
+        self,
+        item: ObjectSchema,
+        records: Records,
+        user_id: str,
+        *,
+        all_or_none: bool,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Update `records` by their `Id`."""
 
         def work() -> Batch:
             batch = read_records(item, records, creating=False)
-            update_existing(batch, self._store, self._stamp(user_id))
+            update_existing(batch, self._store, self._stamp(user_id, duplicates))
             return batch
 
         return self._run(work, all_or_none=all_or_none)
@@ -70,6 +86,7 @@ class Dml:
         *,
         all_or_none: bool,
         update_only: bool,
+        duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Create or update `records` by the key field."""
         field = key_field(item, key)
@@ -81,7 +98,7 @@ class Dml:
                 records,
                 store=self._store,
                 ids=self._ids,
-                stamp=self._stamp(user_id),
+                stamp=self._stamp(user_id, duplicates),
                 update_only=update_only,
             )
 
@@ -97,8 +114,19 @@ class Dml:
 
         return self._run(work, all_or_none=all_or_none)
 
-    def _stamp(self, user_id: str) -> Stamp:
-        return Stamp(user_id=user_id, epoch_ms=to_epoch_ms(self._clock.now()))
+    def undelete(
+        self, item: ObjectSchema, ids: Sequence[str], user_id: str, *, all_or_none: bool
+    ) -> list[RowResult]:
+        """Bring the rows of `ids` back from the recycle bin."""
+
+        def work() -> Batch:
+            return undelete_rows(item, ids, self._store, self._stamp(user_id))
+
+        return self._run(work, all_or_none=all_or_none)
+
+    def _stamp(self, user_id: str, duplicates: DuplicateHeader | None = None) -> Stamp:
+        now = to_epoch_ms(self._clock.now())
+        return Stamp(user_id=user_id, epoch_ms=now, duplicates=duplicates or DuplicateHeader())
 
     def _run(self, work: Callable[[], Batch], *, all_or_none: bool) -> list[RowResult]:
         def write(transaction: Transaction) -> list[RowResult]:

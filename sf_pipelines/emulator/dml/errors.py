@@ -9,16 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.json_types import cannot_deserialize
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
+from sf_pipelines.emulator.schema.rules import DuplicateRule, Event, RecordRule
 
-_TOKENS: dict[type, str] = {
-    bool: "VALUE_TRUE",
-    int: "VALUE_NUMBER_INT",
-    float: "VALUE_NUMBER_FLOAT",
-    str: "VALUE_STRING",
-    dict: "START_OBJECT",
-    list: "START_ARRAY",
-}
+# Section 3.5. Orgs of v51 and v56 were seen to write "duplicateResut".
+DUPLICATE_RESULT = "duplicateResult"
 
 
 def no_such_column(name: str, item: ObjectSchema) -> SalesforceError:
@@ -52,14 +48,7 @@ def required_missing(names: Sequence[str]) -> SalesforceError:
 
 def wrong_json_type(field: FieldSchema, value: Any) -> SalesforceError:
     """A JSON value can't be read as the field's type."""
-    token = "VALUE_FALSE" if value is False else _TOKENS.get(type(value), "VALUE_STRING")
-    shown = {"START_OBJECT": "{", "START_ARRAY": "["}.get(
-        token, str(value).lower() if value in (True, False) else value
-    )
-    message = (
-        f"Cannot deserialize instance of {field.type} from {token} value {shown} "
-        "or request may be missing a required field at [line:1, column:1]"
-    )
+    message = cannot_deserialize(field.type, value)
     return SalesforceError("JSON_PARSER_ERROR", message, fields=[field.name])
 
 
@@ -172,6 +161,12 @@ def parents_found(value: Any, field: FieldSchema, parent: ObjectSchema) -> Sales
     return SalesforceError("INVALID_FIELD", message, fields=())
 
 
+def no_such_parent(reference: FieldSchema) -> SalesforceError:
+    """A nested parent of an object that the reference doesn't point at, or that the org doesn't have."""
+    message = f"{reference.name} refers to an object that this org doesn't have"
+    return SalesforceError("INVALID_FIELD", message, fields=[reference.name])
+
+
 def not_a_key(name: str, parent: ObjectSchema) -> SalesforceError:
     """A parent look-up by a field that isn't a key."""
     message = f"Field name provided, {name} is not an External ID or indexed field for {parent.name}"
@@ -191,6 +186,83 @@ def cannot_delete(item: ObjectSchema) -> SalesforceError:
     return SalesforceError(
         "INVALID_TYPE_FOR_OPERATION", f"entity type cannot be deleted: {item.name}", fields=()
     )
+
+
+def validation_failed(rule: RecordRule) -> SalesforceError:
+    """A validation rule's condition is true for the record."""
+    fields = () if rule.field is None else (rule.field,)
+    return SalesforceError("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, fields=fields)
+
+
+def trigger_failed(rule: RecordRule, event: Event) -> SalesforceError:
+    """Apex that ended with an exception, in the words of an org ([I] place of the exception)."""
+    moment = {"create": "BeforeInsert", "update": "BeforeUpdate", "delete": "BeforeDelete"}[event]
+    message = (
+        f"{rule.name}: execution of {moment}\n\ncaused by: {rule.message}\n\n"
+        f"Trigger.{rule.name}: line 1, column 1"
+    )
+    return SalesforceError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, fields=())
+
+
+def rule_unreadable(rule: RecordRule, reason: str) -> SalesforceError:
+    """The condition of a rule fails on the record's values, as by an overflow."""
+    message = f"The formula of {rule.name} can't be evaluated: {reason}"
+    return SalesforceError("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, fields=())
+
+
+def duplicates_detected(
+    rule: DuplicateRule, sobject: str, ids: Sequence[str], data_url: str
+) -> SalesforceError:
+    """Records of the org match by a duplicate rule ([R] keys, section 3.5)."""
+    records = [
+        {
+            "additionalInformation": [],
+            "fieldDiffs": [],
+            "matchConfidence": 100.0,
+            "record": {
+                "attributes": {"type": sobject, "url": f"{data_url}/sobjects/{sobject}/{id_}"},
+                "Id": id_,
+            },
+        }
+        for id_ in ids
+    ]
+    match = {
+        "entityType": sobject,
+        "errors": [],
+        "matchEngine": "ExactMatchEngine",
+        "matchRecords": records,
+        "rule": rule.name,
+        "size": len(records),
+        "success": True,
+    }
+    result = {
+        "allowSave": rule.action == "allow",
+        "duplicateRule": rule.name,
+        "duplicateRuleEntityType": sobject,
+        "errorMessage": rule.message,
+        "matchResults": [match],
+    }
+    return SalesforceError("DUPLICATES_DETECTED", rule.message, details={DUPLICATE_RESULT: result})
+
+
+def delete_restricted(name: str, children: str, names: Sequence[str]) -> SalesforceError:
+    """Children that must not lose their parent hold a delete back ([R] text)."""
+    message = (
+        f"Your attempt to delete {name} could not be completed because it is associated with the following "
+        f"{children}.: {', '.join(names)}\n"
+    )
+    return SalesforceError("DELETE_FAILED", message, fields=())
+
+
+def undelete_failed() -> SalesforceError:
+    """The record isn't in the recycle bin by itself, or its parent still is ([I] text)."""
+    return SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=())
+
+
+def field_integrity(field: str, reason: str) -> SalesforceError:
+    """Values that contradict each other ([R] form of the text)."""
+    message = f"field integrity exception: {field} ({reason})"
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, fields=() if field == "unknown" else [field])
 
 
 def id_beside_key(key: FieldSchema) -> SalesforceError:

@@ -13,58 +13,63 @@ from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.cells import cell_parser
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
+from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema, OrgSchema
 from sf_pipelines.emulator.store import Store, fold, quoted
 
 
 def resolve_parents(batch: Batch, store: Store) -> None:
     """Replace each nested parent object by the parent's id in the reference's column."""
     for reference, nested in batch.parents.items():
-        parent = _modelled_parent(store, reference)
-        wanted: dict[FieldSchema, dict[int, Any]] = {}
+        wanted: dict[tuple[str, FieldSchema], dict[int, Any]] = {}
         ids = list(batch.columns.get(reference, [ABSENT] * batch.size))
         for row, value in enumerate(nested):
             if value is None:
                 ids[row] = None
             elif value is not ABSENT:
-                _want(batch, row, reference, parent, value, wanted)
-        for key, values in wanted.items():
-            _look_up(batch, store, parent, key, values, ids)
+                _want(batch, row, reference, store.schema, value, wanted)
+        for (parent, key), values in wanted.items():
+            _look_up(batch, store, store.schema.object(parent), key, values, ids)
         batch.columns[reference] = ids
 
 
-def _modelled_parent(store: Store, reference: FieldSchema) -> ObjectSchema:
-    known = [found for name in reference.reference_to if (found := store.schema.find(name)) is not None]
-    if not known:
-        raise SalesforceError(
-            "INVALID_FIELD", f"{reference.name} refers to an object that this org doesn't have"
-        )
-    return known[0]
+def _parent(schema: OrgSchema, reference: FieldSchema, value: Mapping[str, Any]) -> ObjectSchema | None:
+    """The object that a nested parent is of: by its `attributes.type`, else the first that the org has."""
+    attributes: Any = value.get("attributes")
+    named: Any = attributes.get("type") if isinstance(attributes, Mapping) else None
+    known = [found for name in reference.reference_to if (found := schema.find(name)) is not None]
+    if isinstance(named, str):
+        known = [item for item in known if item.name.lower() == named.lower()]
+    return known[0] if known else None
 
 
 def _want(
     batch: Batch,
     row: int,
     reference: FieldSchema,
-    parent: ObjectSchema,
+    schema: OrgSchema,
     value: Any,
-    wanted: dict[FieldSchema, dict[int, Any]],
+    wanted: dict[tuple[str, FieldSchema], dict[int, Any]],
 ) -> None:
-    """Note the key field and value that one row names its parent by."""
+    """Note the parent's object, the key field and the value that one row names its parent by."""
     if not isinstance(value, Mapping):
         batch.fail(row, errors.wrong_json_type(reference, value))
         return
-    names = [name for name in cast("Mapping[str, Any]", value) if name not in ("attributes", "type")]
+    nested = cast("Mapping[str, Any]", value)
+    parent = _parent(schema, reference, nested)
+    if parent is None:
+        batch.fail(row, errors.no_such_parent(reference))
+        return
+    names = [name for name in nested if name not in ("attributes", "type")]
     key = parent.field(names[0]) if len(names) == 1 else None
     if key is None or not key.is_key:
         batch.fail(row, errors.not_a_key(", ".join(names), parent))
         return
     try:
-        stored = cell_parser(key)(value[names[0]]) if value[names[0]] is not None else None
+        stored = cell_parser(key)(nested[names[0]]) if nested[names[0]] is not None else None
     except SalesforceError as error:
         batch.fail(row, error)
         return
-    wanted.setdefault(key, {})[row] = stored
+    wanted.setdefault((parent.name, key), {})[row] = stored
 
 
 def _look_up(

@@ -17,6 +17,10 @@ from sf_pipelines.emulator.errors import SalesforceError
 _current: ContextVar[RowRefusals | None] = ContextVar("row_refusals", default=None)
 
 
+class InjectedError(SalesforceError):
+    """The error of a row that a test wants refused, however often the org itself tries it again."""
+
+
 @dataclass(kw_only=True)
 class RowRefusals:
     """The error of the next `rows` rows, or of a seeded `share` of all."""
@@ -39,9 +43,10 @@ class RowRefusals:
 
     def error(self, ids: list[str]) -> SalesforceError:
         """The error of a row that locks `ids`."""
-        if self.message is not None:
-            return SalesforceError(self.code, self.message, fields=())
-        return lock_error(ids) if self.code == LOCK_CODE else SalesforceError(self.code, self.code, fields=())
+        message = self.message
+        if message is None:
+            message = lock_error(ids).message if self.code == LOCK_CODE else self.code
+        return InjectedError(self.code, message, fields=())
 
 
 LOCK_CODE = "UNABLE_TO_LOCK_ROW"

@@ -1,7 +1,8 @@
 """Which rows a write locks, and the rows of it that fail because another transaction holds one.
 
 Section 10 of the wire contract: a write locks its own rows; the master of a detail row; and the target of a
-look-up that it sets, unless the look-up is cleared when its target is deleted.
+look-up that it sets, unless the look-up is cleared when its target is deleted. A delete and an undelete lock
+what goes with their rows, too.
 
 Belongs here: the ids that each row of a batch locks. Not here: holding them (locking/). Imports batch,
 refusals, schema, store.
@@ -9,6 +10,7 @@ refusals, schema, store.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sf_pipelines.emulator.dml.batch import Batch
@@ -35,27 +37,40 @@ def lock_updated(batch: Batch, store: Store) -> None:
         before = stored.get(id_, {})
         ids = [id_] if id_ else []
         ids += [value for value in _values(batch, row, parents) if value not in before.values()]
-        ids += [value for field, value in before.items() if is_master_detail(field)]
+        ids += [value for field, value in before.items() if _is_master(field)]
         ids_of_rows.append(ids)
     _lock(batch, store, ids_of_rows)
 
 
-def lock_deleted(batch: Batch, store: Store) -> None:
-    """Lock the rows to delete and their masters."""
+def lock_families(batch: Batch, store: Store, roots: Iterable[tuple[str, str]]) -> None:
+    """Lock rows that come or go with their families, and their masters.
+
+    Args:
+        batch: the rows of the request.
+        store: its running transaction holds the locks.
+        roots: id of a row that goes along, and of the row of the batch that takes it along.
+    """
     if not _is_needed(store):
         return
-    masters = [field for field in batch.item.fields if is_master_detail(field)]
+    masters = [field for field in batch.item.fields if _is_master(field)]
     stored = _stored_parents(batch, store, masters)
-    _lock(batch, store, [[id_, *stored.get(id_, {}).values()] if id_ else [] for id_ in batch.ids])
+    family: dict[str, list[str]] = {}
+    for id_, root in roots:
+        family.setdefault(root, []).append(id_)
+    ids_of_rows = [
+        list(dict.fromkeys([id_, *family.get(id_, ()), *stored.get(id_, {}).values()])) if id_ else []
+        for id_ in batch.ids
+    ]
+    _lock(batch, store, ids_of_rows)
 
 
-def is_master_detail(field: FieldSchema) -> bool:
-    """[I] section 3.1: a reference that must be filled and whose deletes cascade."""
-    return field.type == "reference" and field.cascade_delete and not field.nillable
+def _is_master(field: FieldSchema) -> bool:
+    """True for a master-detail field, and [I] for a standard look-up that must be filled and cascades."""
+    return field.is_master_detail or (field.cascade_delete and not field.nillable)
 
 
 def _locks_its_target(field: FieldSchema) -> bool:
-    return field.type == "reference" and field.cascade_delete
+    return field.type == "reference" and field.on_delete != "clear"
 
 
 def _is_needed(store: Store) -> bool:

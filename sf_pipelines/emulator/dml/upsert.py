@@ -12,13 +12,13 @@ from typing import Any
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch, Records, read_records, refuse_create_only
-from sf_pipelines.emulator.dml.cells import cell_parser
+from sf_pipelines.emulator.dml.cells import cell_parser, text_column
 from sf_pipelines.emulator.dml.changes import create_rows, update_existing
 from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
-from sf_pipelines.emulator.store import Store, fold
+from sf_pipelines.emulator.store import Store, fold, fold_column
 
 
 def key_field(item: ObjectSchema, name: str) -> FieldSchema:
@@ -74,6 +74,7 @@ def _match_by_id(batch: Batch) -> None:
 
 def _match_by_key(batch: Batch, key: FieldSchema, store: Store) -> None:
     """Set the id of each row whose key one live row has; bad keys fail."""
+    batch.matched_by = key
     for row, id_ in enumerate(batch.ids):
         if id_ is not ABSENT and id_:
             batch.fail(row, errors.id_beside_key(key))
@@ -94,7 +95,11 @@ def _match_by_key(batch: Batch, key: FieldSchema, store: Store) -> None:
 def _folded_keys(batch: Batch, key: FieldSchema) -> dict[int, Any]:
     parse = cell_parser(key)
     folded: dict[int, Any] = {}
-    for row, value in enumerate(batch.columns.get(key, [None] * batch.size)):
+    values = batch.columns.get(key, [None] * batch.size)
+    whole = None if any(batch.errors) else text_column(key, values)
+    if whole is not None:
+        return dict(enumerate(fold_column(key, whole)))
+    for row, value in enumerate(values):
         if batch.errors[row] is not None:
             continue
         try:

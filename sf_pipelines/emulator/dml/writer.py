@@ -6,22 +6,24 @@ Belongs here: audit values, key columns, statements. Not here: checks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml.batch import Batch
+from sf_pipelines.emulator.results import DuplicateHeader
 from sf_pipelines.emulator.schema.model import FieldSchema
-from sf_pipelines.emulator.store import Store, fold, has_key_column, key_column, quoted
+from sf_pipelines.emulator.store import Store, fold_column, has_key_column, key_column, quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stamp:
-    """Who writes, and when (epoch milliseconds)."""
+    """Who writes, when (epoch milliseconds), and what the caller says about duplicates."""
 
     user_id: str
     epoch_ms: int
+    duplicates: DuplicateHeader = field(default_factory=DuplicateHeader)
 
     def created(self) -> dict[str, Any]:
         """The audit columns of a new row."""
@@ -36,25 +38,24 @@ class Stamp:
         }
 
 
-def insert_rows(batch: Batch, store: Store, stamp: Stamp) -> None:
-    """Insert the good rows with the batch's ids, and mark them created."""
+def insert_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = None) -> None:
+    """Insert the good rows with the batch's ids into the object's table, or into `table`."""
     good = [error is None for error in batch.errors]
     columns = {"Id": batch.ids, **_stored_columns(batch)}
     audit = stamp.created()
     names = ", ".join(quoted(name) for name in (*columns, *audit))
     marks = ",".join("?" * (len(columns) + len(audit)))
-    sql = f"INSERT INTO {quoted(batch.item.name)} ({names}) VALUES ({marks})"
+    sql = f"INSERT INTO {quoted(table or batch.item.name)} ({names}) VALUES ({marks})"
     store.execute_many(sql, _rows([*columns.values(), *_constants(audit, batch.size)], good))
-    batch.created = good
 
 
-def update_rows(batch: Batch, store: Store, stamp: Stamp) -> None:
-    """Update the good rows by id; ABSENT must have been filled from the stored rows before."""
+def update_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = None) -> None:
+    """Update the good rows by id in the object's table or in `table`; ABSENT must have been filled before."""
     good = [error is None for error in batch.errors]
     columns = _stored_columns(batch)
     audit = stamp.modified()
     assignments = ", ".join(f"{quoted(name)} = ?" for name in (*columns, *audit))
-    sql = f'UPDATE {quoted(batch.item.name)} SET {assignments} WHERE "Id" = ?'
+    sql = f'UPDATE {quoted(table or batch.item.name)} SET {assignments} WHERE "Id" = ?'
     store.execute_many(sql, _rows([*columns.values(), *_constants(audit, batch.size), batch.ids], good))
 
 
@@ -62,13 +63,13 @@ def _constants(values: Mapping[str, Any], size: int) -> list[list[Any]]:
     return [[value] * size for value in values.values()]
 
 
-def _stored_columns(batch: Batch) -> dict[str, list[Any]]:
+def _stored_columns(batch: Batch) -> dict[str, Sequence[Any]]:
     """Column name to values: the fields' own columns, and the key columns of those that have one."""
-    columns: dict[str, list[Any]] = {}
-    for field, values in batch.columns.items():
-        columns[field.name] = values
-        if has_key_column(field):
-            columns[key_column(field)] = [fold(field, value) for value in values]
+    columns: dict[str, Sequence[Any]] = {}
+    for item, values in batch.columns.items():
+        columns[item.name] = values
+        if has_key_column(item):
+            columns[key_column(item)] = fold_column(item, values)
     return columns
 
 
@@ -79,10 +80,10 @@ def _rows(columns: Sequence[Sequence[Any]], good: Sequence[bool]) -> Iterable[tu
 
 def fill_from_store(batch: Batch, stored: Mapping[str, Sequence[Any]], fields: Sequence[FieldSchema]) -> None:
     """Replace ABSENT by the stored value; `stored` maps an id to the values of `fields`."""
-    for position, field in enumerate(fields):
-        values = batch.columns.get(field)
+    for position, item in enumerate(fields):
+        values = batch.columns.get(item)
         if values is not None and ABSENT in values:
-            batch.columns[field] = [
+            batch.columns[item] = [
                 stored[id_][position] if value is ABSENT and id_ in stored else value
                 for id_, value in zip(batch.ids, values, strict=True)
             ]

@@ -50,7 +50,7 @@ def run_batches(
         SalesforceError: the records change type too often.
     """
     chunks = [(key, [one[1] for one in group]) for key, group in groupby(records, key=lambda one: one[0])]
-    if len(chunks) > MAX_CHUNKS:
+    if _runs_of_types(records) > MAX_CHUNKS:
         raise SalesforceError("LIMIT_EXCEEDED", _TOO_MANY_CHUNKS)
     is_one_call = len(chunks) == 1 and isinstance(chunks[0][0], str)
     if is_one_call or not all_or_none:
@@ -64,6 +64,12 @@ def run_batches(
         return [_UNDONE if result.success else result for result in results]
 
     return org.transact(work)
+
+
+def _runs_of_types(records: Sequence[TypedRecord]) -> int:
+    """How often the type changes, and one; a record that is refused beforehand is in no run."""
+    types = (kind.lower() for kind, _ in records if isinstance(kind, str))
+    return sum(1 for _ in groupby(types))
 
 
 def _run(

@@ -12,9 +12,11 @@ from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.batches import TypedRecord, Verb, run_batches
-from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, json_error
+from sf_pipelines.emulator.http.json_values import read_flag, read_names, read_objects
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
 from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.ids import is_well_formed, to_18
 from sf_pipelines.emulator.results import RowResult
 
 MAX_RECORDS = 200
@@ -24,14 +26,14 @@ MAX_RETRIEVED = 2000
 def create_many(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`POST`: every record names its type."""
     body = request.json_object()
-    verb: Verb = partial(surface.org.create, user_id=request.session.user_id)
+    verb: Verb = partial(surface.org.create, user_id=request.session.user_id, duplicates=request.duplicates)
     return _written(surface, body, [_typed(record) for record in _records(body)], verb)
 
 
 def update_many(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`PATCH`: every record names its type and its id."""
     body = request.json_object()
-    verb: Verb = partial(surface.org.update, user_id=request.session.user_id)
+    verb: Verb = partial(surface.org.update, user_id=request.session.user_id, duplicates=request.duplicates)
     return _written(surface, body, [_with_id(record) for record in _records(body)], verb)
 
 
@@ -45,7 +47,14 @@ def upsert_many(surface: Surface, request: ApiRequest) -> ApiResponse:
         surface.org.find_by_external_id(sobject, key, "")
 
     def verb(name: str, rows: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> list[RowResult]:
-        return surface.org.upsert(name, key, rows, all_or_none=all_or_none, user_id=request.session.user_id)
+        return surface.org.upsert(
+            name,
+            key,
+            rows,
+            all_or_none=all_or_none,
+            user_id=request.session.user_id,
+            duplicates=request.duplicates,
+        )
 
     pairs = [(sobject, _without_attributes(record)) for record in _records(body)]
     return _written(surface, body, pairs, verb, with_created=True)
@@ -75,7 +84,7 @@ def retrieve_by_get(surface: Surface, request: ApiRequest) -> ApiResponse:
 def retrieve_by_post(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`POST .../X` with `{"ids": [...], "fields": [...]}`."""
     body = request.json_object()
-    return _retrieve(surface, request, _names(body, "ids"), _names(body, "fields"))
+    return _retrieve(surface, request, read_names(body, "ids"), read_names(body, "fields"))
 
 
 def _retrieve(
@@ -108,17 +117,12 @@ def _written(
     *,
     with_created: bool = False,
 ) -> ApiResponse:
-    all_or_none = body.get("allOrNone", False)
-    if not isinstance(all_or_none, bool):
-        raise json_error("Cannot deserialize instance of boolean for allOrNone")
-    results = run_batches(surface.org, pairs, verb, all_or_none=all_or_none)
+    results = run_batches(surface.org, pairs, verb, all_or_none=read_flag(body, "allOrNone"))
     return ApiResponse(json=[_row_json(result, with_created=with_created) for result in results])
 
 
 def _records(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    records = body.get("records", [])
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise json_error("Cannot deserialize instance of records: a list of objects is expected")
+    records = read_objects(body, "records")
     _check_count(len(records), MAX_RECORDS)
     return records
 
@@ -148,8 +152,8 @@ def _with_id(record: dict[str, Any]) -> TypedRecord:
 
 
 def _type_of(surface: Surface, id_: str) -> str | RowResult:
-    sobject = surface.org.schema.by_prefix(id_[:3])
-    if sobject is None or len(id_) not in (15, 18):
+    sobject = surface.org.schema.by_prefix(to_18(id_)[:3]) if is_well_formed(id_) else None
+    if sobject is None:
         return _refused("MALFORMED_ID", f"malformed id {id_}")
     return sobject.name
 
@@ -160,13 +164,6 @@ def _refused(code: str, message: str) -> RowResult:
 
 def _without_attributes(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "attributes"}
-
-
-def _names(body: Mapping[str, Any], key: str) -> list[str]:
-    names = body.get(key, [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise json_error(f"Cannot deserialize instance of {key}: a list of strings is expected")
-    return names
 
 
 def _row_json(result: RowResult, *, with_created: bool = False) -> dict[str, Any]:

@@ -6,6 +6,7 @@ references. Imports answer, envelope, messages, references, router, subrequests,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
@@ -13,65 +14,99 @@ from sf_pipelines.emulator.http.answer import answer
 from sf_pipelines.emulator.http.envelope import error_response
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
 from sf_pipelines.emulator.http.references import fill_url, fill_value, halted
-from sf_pipelines.emulator.http.router import Route
-from sf_pipelines.emulator.http.subrequests import CompositePlan, Subrequest, as_request, read_plan
+from sf_pipelines.emulator.http.router import CheckMatch, Match, Route
+from sf_pipelines.emulator.http.subrequests import Subrequest, as_request, read_plan
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.store import Transaction
 
-_FIRST_FAILED_STATUS = 300
+_AMBIGUOUS, _NOT_MODIFIED = 300, 304
+_FAMILY = ("tree", "batch", "sobjects", "graph")
 
 
 def composite(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`POST B/composite`."""
     plan = read_plan(surface.router, request)
-    responses = _run_all_or_none(surface, request, plan) if plan.all_or_none else _run(surface, request, plan)
-    items = [_item(one, response) for one, response in zip(plan.subrequests, responses, strict=True)]
-    return ApiResponse(json={"compositeResponse": items})
+    run = run_all_or_none if plan.all_or_none else run_each
+    responses = run(surface, request, plan.subrequests, check=_in_composite)
+    return ApiResponse(json=composite_response(plan.subrequests, responses))
 
 
-def _run_all_or_none(surface: Surface, request: ApiRequest, plan: CompositePlan) -> list[ApiResponse]:
+def resources(surface: Surface, request: ApiRequest) -> ApiResponse:
+    """`GET B/composite`: the members of the family, name to URI."""
+    return ApiResponse(json={name: f"{request.data_url}/composite/{name}" for name in _FAMILY})
+
+
+def run_all_or_none(
+    surface: Surface, request: ApiRequest, subrequests: Sequence[Subrequest], *, check: CheckMatch
+) -> list[ApiResponse]:
+    """Run them in one transaction: one culprit keeps its error, all others tell that they were halted."""
+
     def work(transaction: Transaction) -> list[ApiResponse]:
-        responses = _run(surface, request, plan)
-        culprit = next((at for at, response in enumerate(responses) if _failed(response)), None)
-        if culprit is None:
+        responses = _run(surface, request, subrequests, check, stop_at_error=True)
+        if not failed(responses[-1]):
             return responses
         transaction.rollback()
         undone = error_response([halted()])
-        return [response if at == culprit else undone for at, response in enumerate(responses)]
+        culprit = len(responses) - 1
+        return [responses[at] if at == culprit else undone for at in range(len(subrequests))]
 
     return surface.org.transact(work)
 
 
-def _run(surface: Surface, request: ApiRequest, plan: CompositePlan) -> list[ApiResponse]:
+def run_each(
+    surface: Surface, request: ApiRequest, subrequests: Sequence[Subrequest], *, check: CheckMatch
+) -> list[ApiResponse]:
+    """Run them one after the other, whatever becomes of each."""
+    return _run(surface, request, subrequests, check, stop_at_error=False)
+
+
+def composite_response(
+    subrequests: Sequence[Subrequest], responses: Sequence[ApiResponse]
+) -> dict[str, list[dict[str, Any]]]:
+    """`{"compositeResponse": [...]}`, one item for each subrequest."""
+    items = [_item(one, response) for one, response in zip(subrequests, responses, strict=True)]
+    return {"compositeResponse": items}
+
+
+def failed(response: ApiResponse) -> bool:
+    """True for an answer that isn't a success; 300 is none, because an ambiguous key writes nothing."""
+    return response.status >= _AMBIGUOUS and response.status != _NOT_MODIFIED
+
+
+def _run(
+    surface: Surface,
+    request: ApiRequest,
+    subrequests: Sequence[Subrequest],
+    check: CheckMatch,
+    *,
+    stop_at_error: bool,
+) -> list[ApiResponse]:
     answers: dict[str, Any] = {}
     responses: list[ApiResponse] = []
-    for subrequest in plan.subrequests:
-        if plan.all_or_none and responses and _failed(responses[-1]):
-            responses.append(error_response([halted()]))
-            continue
-        response = _run_one(surface, request, subrequest, answers)
+    for subrequest in subrequests:
+        response = _run_one(surface, request, subrequest, answers, check)
         responses.append(response)
-        if not _failed(response):
+        if not failed(response):
             answers[subrequest.reference_id] = response.json
+        elif stop_at_error:
+            break
     return responses
 
 
 def _run_one(
-    surface: Surface, request: ApiRequest, subrequest: Subrequest, answers: dict[str, Any]
+    surface: Surface, request: ApiRequest, subrequest: Subrequest, answers: dict[str, Any], check: CheckMatch
 ) -> ApiResponse:
     def call() -> ApiResponse:
         url, body = fill_url(subrequest.url, answers), fill_value(subrequest.body, answers)
-        match = surface.router.match(as_request(request, subrequest, url, body))
-        if not match.route.in_composite:
-            message = f"The resource of {subrequest.reference_id} can't be used in a composite request"
-            raise SalesforceError("INVALID_INPUT", message)
-        return match.handler()(surface, match.request)
+        return surface.router.dispatch(surface, as_request(request, subrequest, url, body), check=check)
 
     return answer(call)
 
 
-def _failed(response: ApiResponse) -> bool:
-    return response.status >= _FIRST_FAILED_STATUS
+def _in_composite(match: Match) -> None:
+    if not match.route.in_composite:
+        message = f"The resource {match.route.pattern} can't be used in a composite request"
+        raise SalesforceError("INVALID_INPUT", message)
 
 
 def _item(subrequest: Subrequest, response: ApiResponse) -> dict[str, Any]:
@@ -83,4 +118,4 @@ def _item(subrequest: Subrequest, response: ApiResponse) -> dict[str, Any]:
     }
 
 
-ROUTES = (Route(pattern="composite", methods={"POST": composite}),)
+ROUTES = (Route(pattern="composite", methods={"GET": resources, "POST": composite}),)

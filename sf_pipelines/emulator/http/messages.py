@@ -7,7 +7,6 @@ Imports errors and sessions.
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
@@ -18,6 +17,11 @@ import orjson
 
 from sf_pipelines.emulator.auth.sessions import Session
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.http.call_options import client_name
+from sf_pipelines.emulator.http.encodings import ENCODINGS, unpacked
+from sf_pipelines.emulator.http.json_text import NO_BODY, syntax_message
+from sf_pipelines.emulator.json_types import cannot_deserialize
+from sf_pipelines.emulator.results import DuplicateHeader
 
 JSON_TYPE = "application/json"
 CSV_TYPE = "text/csv"
@@ -53,6 +57,18 @@ class ApiRequest:
         """62.0 for version "62.0"."""
         return float(self.version)
 
+    @property
+    def duplicates(self) -> DuplicateHeader:
+        """What the caller says about duplicates: `Sforce-Duplicate-Rule-Header: allowSave=true; ...`."""
+        given = self.headers.get("sforce-duplicate-rule-header", "")
+        words = {word.strip().lower().replace(" ", "") for word in given.replace(",", ";").split(";")}
+        return DuplicateHeader(allow_save="allowsave=true" in words, data_url=self.data_url)
+
+    @property
+    def client_name(self) -> str | None:
+        """The client that `Sforce-Call-Options` names; a change that it makes has it in its origin."""
+        return client_name(self.headers)
+
     def with_body(self, body: bytes) -> ApiRequest:
         """The same request, its body read."""
         return dataclasses.replace(self, body=body)
@@ -65,7 +81,7 @@ class ApiRequest:
         """
         value = self.payload if self.payload is not None else self._parsed_body()
         if not isinstance(value, dict):
-            raise json_error(f"Cannot deserialize instance of an object from {_token_name(value)} value")
+            raise json_error(cannot_deserialize("object", value))
         return value
 
     def _parsed_body(self) -> Any:
@@ -99,11 +115,12 @@ def parse_json(body: bytes) -> Any:
     Raises:
         SalesforceError: JSON_PARSER_ERROR with line and column.
     """
+    if not body:
+        raise json_error(NO_BODY)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        place = f"at [line:{error.lineno}, column:{error.colno}]"
-        raise json_error(f"{error.msg} {place}") from error
+        raise json_error(syntax_message(error)) from error
 
 
 def json_error(message: str) -> SalesforceError:
@@ -122,6 +139,14 @@ def require_media_type(headers: Mapping[str, str], expected: str) -> None:
         raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, status=415)
 
 
+def require_json_answer(headers: Mapping[str, str]) -> None:
+    """Refuse a caller who takes XML only (406): this org answers in JSON, and Bulk results in CSV ([I])."""
+    accepted = headers.get("accept", "").lower()
+    if "/xml" in accepted and "json" not in accepted and "*/*" not in accepted:
+        message = f"The org answers in {JSON_TYPE}, and the request accepts only '{accepted}'"
+        raise SalesforceError("NOT_ACCEPTABLE", message, status=406)
+
+
 def decoded_body(headers: Mapping[str, str], body: bytes) -> bytes:
     """The body after `Content-Encoding: gzip` or `deflate` ([D] RESTG: compressed request bodies).
 
@@ -131,14 +156,12 @@ def decoded_body(headers: Mapping[str, str], body: bytes) -> bytes:
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
         return body
-    if encoding not in ("gzip", "deflate"):
+    if encoding not in ENCODINGS:
         message = f"The content encoding '{encoding}' is not supported: send gzip or deflate"
         raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, status=415)
-    # 47 = 32 + 15: zlib finds out itself whether the head is gzip's or zlib's.
-    unpacker = zlib.decompressobj(wbits=47)
     try:
-        content = unpacker.decompress(body, MAX_BODY_BYTES + 1)
-    except zlib.error as error:
+        content = unpacked(body, MAX_BODY_BYTES)
+    except ValueError as error:
         raise json_error(f"The request body is not valid {encoding} data") from error
     if len(content) > MAX_BODY_BYTES:
         raise too_large()
@@ -149,8 +172,3 @@ def too_large() -> SalesforceError:
     """A body past 50 MB ([I] status and code, [R] text)."""
     message = f"Maximum size of request reached. Maximum size of request is {MAX_BODY_BYTES} bytes."
     return SalesforceError("REQUEST_TOO_LARGE", message, status=413)
-
-
-def _token_name(value: Any) -> str:
-    names = {list: "START_ARRAY", str: "VALUE_STRING", bool: "VALUE_BOOLEAN", type(None): "VALUE_NULL"}
-    return names.get(type(value), "VALUE_NUMBER")

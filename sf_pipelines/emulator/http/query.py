@@ -7,16 +7,19 @@ messages, records, surface.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
-from sf_pipelines.emulator.http.records import RecordRenderer
+from sf_pipelines.emulator.http.records import RecordRenderer, Row
 from sf_pipelines.emulator.http.router import Route
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.results import QueryResult
 
 DEFAULT_BATCH_SIZE, SMALLEST_BATCH_SIZE, LARGEST_BATCH_SIZE = 2000, 200, 2000
+# [I]: how many child records a page carries before it is cut short.
+CHILD_ROWS_OF_A_PAGE = 2000
 _BATCH_SIZE = re.compile(r"\bbatchSize\s*=\s*(\d{1,9})", re.ASCII | re.IGNORECASE)
 
 
@@ -33,7 +36,8 @@ def run_query_all(surface: Surface, request: ApiRequest) -> ApiResponse:
 def next_page(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`GET /query/<cursor>-<offset>`."""
     cursor, offset = surface.cursors.find(request.params["locator"])
-    return _page(surface, request, cursor.result, offset=offset, cursor_id=cursor.id)
+    pages = _Pages(surface=surface, request=request)
+    return ApiResponse(json=pages.page(cursor.result, offset, cursor.id))
 
 
 def _run(surface: Surface, request: ApiRequest, *, include_deleted: bool) -> ApiResponse:
@@ -43,21 +47,64 @@ def _run(surface: Surface, request: ApiRequest, *, include_deleted: bool) -> Api
     result = surface.org.query(soql, include_deleted=include_deleted)
     if result.is_count:
         return ApiResponse(json={"totalSize": result.total_size, "done": True, "records": []})
-    cursor_id = surface.cursors.open(result).id if result.total_size > batch_size(request) else None
-    return _page(surface, request, result, offset=0, cursor_id=cursor_id)
+    return ApiResponse(json=_Pages(surface=surface, request=request).page(result, 0))
 
 
-def _page(
-    surface: Surface, request: ApiRequest, result: QueryResult, *, offset: int, cursor_id: str | None
-) -> ApiResponse:
-    size = batch_size(request)
-    done = offset + size >= result.total_size
-    body: dict[str, Any] = {"totalSize": result.total_size, "done": done}
-    if not done:
-        body["nextRecordsUrl"] = f"{request.data_url}/query/{cursor_id}-{offset + size}"
-    renderer = RecordRenderer(surface.org.schema, result, request.data_url)
-    body["records"] = renderer.render(result.read_page(offset, size))
-    return ApiResponse(json=body)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pages:
+    """Makes the pages of one answer: those of the query and those nested in its records."""
+
+    surface: Surface
+    request: ApiRequest
+
+    def page(self, result: QueryResult, offset: int, cursor_id: str | None = None) -> dict[str, Any]:
+        """The page at `offset`; opens a cursor when rows are left and `cursor_id` is None."""
+        renderer = RecordRenderer(
+            self.surface.org.schema, result.shape, self.request.data_url, self._first_page
+        )
+        return self._page(renderer, result, offset, cursor_id)
+
+    def _first_page(self, renderer: RecordRenderer, result: QueryResult) -> dict[str, Any]:
+        return self._page(renderer, result, 0, None)
+
+    def _page(
+        self, renderer: RecordRenderer, result: QueryResult, offset: int, cursor_id: str | None
+    ) -> dict[str, Any]:
+        size = result.total_size if result.shape.is_aggregate else batch_size(self.request)
+        rows, following = _rows_of_page(result, offset, size)
+        done = following >= result.total_size
+        body: dict[str, Any] = {"totalSize": result.total_size, "done": done}
+        if not done:
+            cursor_id = cursor_id or self.surface.cursors.open(result).id
+            body["nextRecordsUrl"] = f"{self.request.data_url}/query/{cursor_id}-{following}"
+        body["records"] = renderer.render(rows)
+        return body
+
+
+def _rows_of_page(result: QueryResult, offset: int, size: int) -> tuple[list[Row], int]:
+    """The rows of the page at `offset`, and where the next one starts.
+
+    Subqueries shrink a page ([D] RESTG): it ends before the record whose children would exceed the most
+    that a page carries, but has one record at least.
+    """
+    rows = result.read_page(offset, size)
+    children = 0
+    for count, row in enumerate(rows if result.shape.children else ()):
+        children += sum(min(row[one.index].total_size, size) for one in result.shape.children)
+        if children > CHILD_ROWS_OF_A_PAGE and count:
+            return rows[:count], offset + _places(result, offset, count)
+    return rows, offset + size
+
+
+def _places(result: QueryResult, offset: int, count: int) -> int:
+    """How many places of the snapshot hold `count` rows: more than that when rows are gone for good."""
+    places = count
+    while offset + places < result.total_size:
+        missing = count - len(result.read_page(offset, places))
+        if missing <= 0:
+            break
+        places += missing
+    return places
 
 
 def batch_size(request: ApiRequest) -> int:

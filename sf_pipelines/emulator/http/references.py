@@ -44,8 +44,23 @@ def fill_value(value: Any, answers: Mapping[str, Any]) -> Any:
     return _REFERENCE.sub(lambda found: _text(_resolve(found[1], answers)), value)
 
 
+def reference_ids(value: Any) -> set[str]:
+    """The referenceIds that a URL or a JSON body refers to."""
+    if isinstance(value, dict):
+        return set[str]().union(*map(reference_ids, value.values()))
+    if isinstance(value, list):
+        return set[str]().union(*map(reference_ids, value))
+    if not isinstance(value, str):
+        return set()
+    return {str(steps[0]) for path in _REFERENCE.findall(value) if (steps := _steps(path))}
+
+
+def _steps(path: str) -> list[str | int]:
+    return [name or int(index) for name, index in _STEP.findall(path)]
+
+
 def _resolve(path: str, answers: Mapping[str, Any]) -> Any:
-    steps = [name or int(index) for name, index in _STEP.findall(path)]
+    steps = _steps(path)
     if not steps or steps[0] not in answers:
         raise halted(ROLLED_BACK)
     value: Any = answers[str(steps[0])]

@@ -38,6 +38,11 @@ class Route:
     """True when it counts against the five of a composite ([D] section 3.4)."""
 
     @property
+    def in_batch(self) -> bool:
+        """True when a subrequest of `/composite/batch` may name it: single resources only ([D] RESTG)."""
+        return self.in_composite and self.parts[:1] != ("composite",)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The segments of the pattern."""
         return tuple(part for part in self.pattern.split("/") if part)
@@ -70,11 +75,16 @@ class Match:
         return SalesforceError("METHOD_NOT_ALLOWED", message, status=405)
 
 
+CheckMatch = Callable[[Match], None]
+"""Raises SalesforceError for a resource that a request of its kind may not name."""
+
+
 class Router:
     """All routes, by number of segments; literal segments win over named ones."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         """Order the routes once."""
+        self.routes = tuple(routes)
         self._by_length: dict[int, list[tuple[tuple[str, ...], Route]]] = {}
         for route in sorted(routes, key=lambda one: [part.startswith("{") for part in one.parts]):
             self._by_length.setdefault(len(route.parts), []).append((route.parts, route))
@@ -91,13 +101,14 @@ class Router:
                 return Match(route=route, request=dataclasses.replace(request, params=params))
         raise not_found()
 
-    def dispatch(self, surface: Surface, request: ApiRequest) -> ApiResponse:
-        """Match and run.
+    def dispatch(self, surface: Surface, request: ApiRequest, *, check: CheckMatch) -> ApiResponse:
+        """Match, check and run: what becomes of a request inside another one.
 
         Raises:
-            SalesforceError: 404, 405, or what the handler raises.
+            SalesforceError: 404, 405, or what `check` or the handler raises.
         """
         match = self.match(request)
+        check(match)
         return match.handler()(surface, match.request)
 
 

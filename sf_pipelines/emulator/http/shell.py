@@ -17,7 +17,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.answer import answer, answer_async
 from sf_pipelines.emulator.http.body_stream import BodyStream
 from sf_pipelines.emulator.http.envelope import error_response
-from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, require_json_answer
 from sf_pipelines.emulator.http.router import Match
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version, version_list
@@ -28,6 +28,8 @@ from sf_pipelines.emulator.long_requests import limit_exceeded
 # [D] RESTG status list: 414 and 431 past 16,384 bytes.
 MAX_URI_BYTES = 16_384
 MAX_HEAD_BYTES = 16_384
+# [D] RESTG: what a client that can only POST may ask for with `?_HttpMethod=`.
+PRETENDED_METHODS = ("PATCH", "DELETE")
 _DATA_PREFIX_SEGMENTS = 2
 
 
@@ -61,13 +63,15 @@ async def serve_data(surface: Surface, request: Request) -> Response:
 def base_url(request: Request) -> str:
     """The address that the client called: scheme, host and port."""
     host = request.headers.get("host") or "{}:{}".format(*(request.scope.get("server") or ("127.0.0.1", 80)))
-    return f"{request.url.scheme}://{host}"
+    # not request.url, which can't be read where the Host header is no host
+    return f"{request.scope['scheme']}://{host}"
 
 
 async def _run(surface: Surface, body: BodyStream, call: ApiRequest) -> ApiResponse:
     """Find the route, then hand over the body, whole or as a stream."""
     try:
         served_version("v" + call.version)
+        require_json_answer(call.headers)
         match = surface.router.match(call)
         upload = match.route.uploads.get(call.method)
         if upload is not None:
@@ -99,8 +103,9 @@ def _api_request(
 ) -> ApiRequest:
     query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
     method = request.method
-    if method == "POST" and query.get("_HttpMethod", "").upper() == "PATCH":
-        method = "PATCH"
+    pretended = query.get("_HttpMethod", "").upper()
+    if method == "POST" and pretended in PRETENDED_METHODS:
+        method = pretended
     return ApiRequest(
         method=method,
         version=segments[2].removeprefix("v") if segments[2].startswith("v") else "",

@@ -1,7 +1,7 @@
-"""Reads and checks the body of a composite request.
+"""Reads and checks the subrequests of a composite request or of one graph.
 
-Belongs here: the caps and rules of [D] section 3.4 and the refusals of a whole request. Not here: running it.
-Imports errors, messages, router, versions.
+Belongs here: the caps and rules of [D] section 3.4 and the refusals of a whole request. Not here: running
+them. Imports errors, json_values, messages, router, versions.
 """
 
 from __future__ import annotations
@@ -13,16 +13,24 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.http.call_options import CALL_OPTIONS
 from sf_pipelines.emulator.http.envelope import not_found
+from sf_pipelines.emulator.http.json_values import read_flag, read_object, read_objects
 from sf_pipelines.emulator.http.messages import JSON_TYPE, ApiRequest, json_error
 from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.http.versions import served_version
 
 MAX_SUBREQUESTS = 25
 MAX_QUERIES_AND_COLLECTIONS = 5
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# [D] RESTG: subrequests inherit these from the whole request, which is refused when one brings its own.
 _BANNED_HEADERS = ("accept", "authorization", "content-type")
 _REFERENCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*", re.ASCII)
+# [R] support-service-lambdas#1512, since v54.
+_BAD_REFERENCE_ID = (
+    "Provided referenceId ('{}') must start with a letter or a number, and it can contain only letters, "
+    "numbers and underscores ('_')."
+)
 _DATA_URL = re.compile(r"/services/data/(v[0-9.]+)/(.*)", re.ASCII | re.DOTALL)
 
 
@@ -46,25 +54,34 @@ class CompositePlan:
 
 
 def read_plan(router: Router, request: ApiRequest) -> CompositePlan:
-    """Check the whole request.
+    """Check the whole request. `collateSubrequests` is checked too, but changes no answer: it is about speed.
 
     Raises:
-        SalesforceError: 400, with nothing run.
+        SalesforceError: 400, nothing is run.
     """
     body = request.json_object()
-    flags = [body.get("allOrNone", False), body.get("collateSubrequests", True)]
-    if not all(isinstance(flag, bool) for flag in flags):
-        raise json_error("Cannot deserialize instance of boolean for allOrNone or collateSubrequests")
-    items = body.get("compositeRequest")
-    if not isinstance(items, list) or not items:
-        raise SalesforceError("REQUIRED_FIELD_MISSING", "Required fields are missing: [compositeRequest]")
-    if len(items) > MAX_SUBREQUESTS:
-        message = f"A composite request can't have more than {MAX_SUBREQUESTS} subrequests"
+    all_or_none = read_flag(body, "allOrNone")
+    read_flag(body, "collateSubrequests", default=True)
+    subrequests = read_subrequests(body)
+    if len(subrequests) > MAX_SUBREQUESTS:
+        message = f"The limit of {MAX_SUBREQUESTS} subrequests per composite request is exceeded"
         raise SalesforceError("LIMIT_EXCEEDED", message)
+    _check_queries(router, request, subrequests)
+    return CompositePlan(all_or_none=all_or_none, subrequests=subrequests)
+
+
+def read_subrequests(body: Mapping[str, Any]) -> tuple[Subrequest, ...]:
+    """The items of `compositeRequest`, each well-formed, with reference ids of their own.
+
+    Raises:
+        SalesforceError: 400.
+    """
+    items = read_objects(body, "compositeRequest")
+    if not items:
+        raise SalesforceError("REQUIRED_FIELD_MISSING", "At least 1 subrequest is required")
     subrequests = tuple(_read(item) for item in items)
     _check_reference_ids(subrequests)
-    _check_queries(router, request, subrequests)
-    return CompositePlan(all_or_none=flags[0], subrequests=subrequests)
+    return subrequests
 
 
 def as_request(request: ApiRequest, subrequest: Subrequest, url: str, body: Any) -> ApiRequest:
@@ -73,26 +90,50 @@ def as_request(request: ApiRequest, subrequest: Subrequest, url: str, body: Any)
     Raises:
         SalesforceError: 404 or 410 for a URL outside `/services/data/vXX.X/`.
     """
-    whole_path, _, query = url.partition("?")
-    found = _DATA_URL.fullmatch(whole_path)
+    found = _DATA_URL.fullmatch(url.partition("?")[0])
     if found is None:
         raise not_found()
-    path = found[2].removesuffix("/")
-    return ApiRequest(
+    return inner_request(
+        request,
         method=subrequest.method,
-        version=served_version(found[1]),
+        version=found[1],
+        path=found[2],
+        query=url.partition("?")[2],
+        headers=subrequest.headers,
+        body=body,
+    )
+
+
+def inner_request(
+    request: ApiRequest,
+    *,
+    method: str,
+    version: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    body: Any,
+) -> ApiRequest:
+    """A request inside `request`: same caller, same client name, `path` below `/services/data/vXX.X/`.
+
+    Raises:
+        SalesforceError: 404 or 410 for a version (v62.0) that isn't served.
+    """
+    path = path.removesuffix("/")
+    client = {name: value for name, value in request.headers.items() if name == CALL_OPTIONS}
+    return ApiRequest(
+        method=method,
+        version=served_version(version),
         segments=tuple(unquote(part) for part in path.split("/")) if path else (),
         session=request.session,
         base_url=request.base_url,
         query=dict(parse_qsl(query, keep_blank_values=True)),
-        headers={**subrequest.headers, "content-type": JSON_TYPE},
+        headers={**client, **headers, "content-type": JSON_TYPE},
         payload=body,
     )
 
 
-def _read(item: Any) -> Subrequest:
-    if not isinstance(item, dict):
-        raise json_error("Cannot deserialize instance of compositeRequest: a list of objects is expected")
+def _read(item: Mapping[str, Any]) -> Subrequest:
     missing = [name for name in ("method", "url", "referenceId") if not isinstance(item.get(name), str)]
     if missing:
         message = f"Required fields are missing: [{', '.join(missing)}]"
@@ -109,9 +150,7 @@ def _read(item: Any) -> Subrequest:
 
 
 def _headers(given: Any) -> dict[str, str]:
-    headers = {} if given is None else given
-    if not isinstance(headers, dict):
-        raise json_error("Cannot deserialize instance of httpHeaders: an object is expected")
+    headers = {} if given is None else read_object("httpHeaders", given)
     lowered = {str(name).lower(): str(value) for name, value in headers.items()}
     for name in _BANNED_HEADERS:
         if name in lowered:
@@ -123,10 +162,10 @@ def _check_reference_ids(subrequests: Sequence[Subrequest]) -> None:
     seen: set[str] = set()
     for subrequest in subrequests:
         if not _REFERENCE_ID.fullmatch(subrequest.reference_id):
-            message = f"Invalid referenceId {subrequest.reference_id}: use letters, digits and underscores"
-            raise SalesforceError("INVALID_INPUT", message)
+            raise json_error(_BAD_REFERENCE_ID.format(subrequest.reference_id))
         if subrequest.reference_id in seen:
-            raise SalesforceError("INVALID_INPUT", f"Duplicate referenceId {subrequest.reference_id}")
+            message = f"Duplicate referenceId '{subrequest.reference_id}' in the request"
+            raise SalesforceError("INVALID_INPUT", message)
         seen.add(subrequest.reference_id)
 
 

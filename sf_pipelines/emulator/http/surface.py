@@ -6,14 +6,18 @@ Belongs here: the container. Not here: making it (app.py). Imports the types of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sf_pipelines.emulator.auth.oauth import OAuthServer
 from sf_pipelines.emulator.auth.sessions import SessionStore
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
+from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
+from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.faults.book import FaultBook
 from sf_pipelines.emulator.faults.calls import CallLog
 from sf_pipelines.emulator.http.cursors import CursorStore
+from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.latency.profile import Latency
 from sf_pipelines.emulator.limits import LimitBook
@@ -31,9 +35,14 @@ class Surface:
     sessions: SessionStore
     oauth: OAuthServer
     cursors: CursorStore
+    recents: RecentItems
     jobs: JobStore
     workers: BulkWorkers
+    classic: ClassicStore
+    classic_runner: ClassicRunner
     router: Router
+    opened_at: datetime
+    """When the org was opened; its schema hasn't changed since."""
     latency: Latency
     long_requests: LongRequests
     faults: FaultBook

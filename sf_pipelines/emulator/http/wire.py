@@ -5,8 +5,6 @@ Belongs here: bytes and response headers. Not here: what the answer says. Import
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
@@ -14,12 +12,11 @@ import orjson
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from sf_pipelines.emulator.http.encodings import Encoding, accepted_encoding, packed, stream_packer
 from sf_pipelines.emulator.http.messages import ApiResponse, FileSlice
 
 # Below this size compression costs more than it saves.
-GZIP_FROM_BYTES = 1_000
-# Fast rather than small: the client is on the same machine.
-_GZIP_LEVEL = 1
+PACK_FROM_BYTES = 1_000
 _PIECE_BYTES = 1 << 18
 _HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -30,26 +27,26 @@ def to_response(
     """The Starlette response of an answer to a call with those headers (names in lower case)."""
     headers = {name: quote(value, safe=_HEADER_SAFE) for name, value in response.headers.items()}
     headers.update(extra or {})
-    accepts_gzip = "gzip" in request_headers.get("accept-encoding", "").lower()
+    encoding = accepted_encoding(request_headers.get("accept-encoding", ""))
     if response.parts is not None:
-        return _streamed(response, headers, accepts_gzip=accepts_gzip)
+        return _streamed(response, headers, encoding)
     if response.json is None:
         return Response(status_code=response.status, headers=headers)
     pretty = orjson.OPT_INDENT_2 if request_headers.get("x-prettyprint") == "1" else None
     content = orjson.dumps(response.json, option=pretty)
-    if accepts_gzip and len(content) >= GZIP_FROM_BYTES:
-        content = gzip.compress(content, _GZIP_LEVEL, mtime=0)
-        headers["Content-Encoding"] = "gzip"
+    if encoding is not None and len(content) >= PACK_FROM_BYTES:
+        content = packed(content, encoding)
+        headers["Content-Encoding"] = encoding
     headers["Vary"] = "Accept-Encoding"
     return Response(content, status_code=response.status, headers=headers, media_type=response.media_type)
 
 
-def _streamed(response: ApiResponse, headers: dict[str, str], *, accepts_gzip: bool) -> Response:
+def _streamed(response: ApiResponse, headers: dict[str, str], encoding: Encoding | None) -> Response:
     parts = response.parts or ()
     pieces = _pieces(parts)
-    if accepts_gzip:
-        headers["Content-Encoding"] = "gzip"
-        pieces = _gzipped(pieces)
+    if encoding is not None:
+        headers["Content-Encoding"] = encoding
+        pieces = _packed(pieces, encoding)
     else:
         headers["Content-Length"] = str(sum(map(_length, parts)))
     headers["Vary"] = "Accept-Encoding"
@@ -82,11 +79,10 @@ def _pieces(parts: Sequence[bytes | FileSlice]) -> Iterator[bytes]:
                 yield piece
 
 
-def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    # 31 = 16 + 15: the gzip container around the largest window.
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+def _packed(pieces: Iterator[bytes], encoding: Encoding) -> Iterator[bytes]:
+    packer = stream_packer(encoding)
     for piece in pieces:
-        packed = packer.compress(piece)
-        if packed:
-            yield packed
+        content = packer.compress(piece)
+        if content:
+            yield content
     yield packer.flush()

@@ -91,7 +91,7 @@ def _child(relationship: ChildRelationship) -> dict[str, Any]:
         "field": relationship.field.name,
         "relationshipName": relationship.field.child_relationship_name,
         "cascadeDelete": relationship.field.cascade_delete,
-        "restrictedDelete": False,
+        "restrictedDelete": relationship.field.on_delete == "restrict",
         "deprecatedAndHidden": False,
         "junctionIdListNames": [],
         "junctionReferenceTo": [],
@@ -128,18 +128,18 @@ def _identity(field: FieldSchema) -> dict[str, Any]:
         "scale": field.scale,
         "digits": field.digits,
         "custom": field.custom,
-        "calculated": False,
-        "calculatedFormula": None,
-        "autoNumber": False,
+        "calculated": field.formula is not None,
+        "calculatedFormula": field.formula,
+        "autoNumber": field.auto_number is not None,
         "externalId": field.external_id,
         "idLookup": field.id_lookup,
         "unique": field.unique,
         "caseSensitive": field.case_sensitive,
         "nameField": field.name_field,
         "compoundFieldName": _compound_name(field),
-        "extraTypeInfo": "plaintextarea" if field.type == "textarea" else None,
+        "extraTypeInfo": _extra_type(field),
         "htmlFormatted": False,
-        "inlineHelpText": None,
+        "inlineHelpText": field.help_text,
         "mask": None,
         "maskType": None,
     }
@@ -148,6 +148,15 @@ def _identity(field: FieldSchema) -> dict[str, Any]:
 def _compound_name(field: FieldSchema) -> str | None:
     """The compound that the field belongs to; a person's Name names itself."""
     return field.name if field.name_field and field.derived else field.compound_field_name
+
+
+def _extra_type(field: FieldSchema) -> str | None:
+    """Long text of a custom field is plain; a name that a person has is put together."""
+    return "plaintextarea" if field.type == "textarea" else "personname" if _is_person_name(field) else None
+
+
+def _is_person_name(field: FieldSchema) -> bool:
+    return field.name_field and field.derived is not None
 
 
 def _permissions(field: FieldSchema) -> dict[str, Any]:
@@ -181,13 +190,13 @@ def _reference(field: FieldSchema) -> dict[str, Any]:
     return {
         "referenceTo": sorted(field.reference_to),
         "relationshipName": field.relationship_name,
-        "relationshipOrder": None,
+        "relationshipOrder": field.relationship_order,
         "referenceTargetField": None,
         "namePointing": is_polymorphic,
         "polymorphicForeignKey": is_polymorphic,
         "cascadeDelete": field.cascade_delete and field.custom,
-        "restrictedDelete": False,
-        "writeRequiresMasterRead": False,
+        "restrictedDelete": field.on_delete == "restrict" and field.custom,
+        "writeRequiresMasterRead": field.is_master_detail,
         "filteredLookupInfo": None,
     }
 

@@ -1,41 +1,30 @@
 """One field's raw keys to a FieldSchema.
 
-Belongs here: the defaults that follow from a type, and the checks of one field's keys. Not here: objects and
-files (loader.py). Imports model.py only.
+Belongs here: the defaults that follow from a type. Not here: checks of keys (field_keys.py), objects and
+files (loader.py). Imports the modules named and model.py.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast, get_args
+from typing import Any, cast
 
+from sf_pipelines.emulator.schema.errors import SchemaError
+from sf_pipelines.emulator.schema.expressions import FORMULA_TEXT_CHARS, guarded
+from sf_pipelines.emulator.schema.field_keys import check_keys
 from sf_pipelines.emulator.schema.model import (
     ADDRESS_PARTS,
     NUMBER_TYPES,
     TEXT_TYPES,
     DefaultBy,
+    DeleteRule,
     FieldSchema,
-    FieldType,
     PicklistValue,
 )
 
 _LENGTHS = {"id": 18, "reference": 18, "string": 255, "textarea": 255, "picklist": 255, "multipicklist": 4099,
             "combobox": 255, "email": 80, "url": 255, "phone": 40}  # fmt: skip
-_DEFAULT_TYPES: dict[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "int": (int,),
-    **dict.fromkeys(("double", "currency", "percent"), (int, float)),
-    **dict.fromkeys(TEXT_TYPES, (str,)),
-}
-_KEYS = frozenset(
-    {"type", "label", "length", "precision", "scale", "digits", "required", "unique",
-     "external_id", "case_sensitive", "id_lookup", "default", "default_by", "values", "restricted", "to",
-     "relationship", "children", "cascade_delete", "read_only", "create_only", "name_field", "part_of",
-     "owner", "audit", "derived"}
-)  # fmt: skip
-_INTERNAL_KEYS = frozenset({"default_by", "name_field", "part_of", "owner", "audit", "derived"})
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _FILTERABLE_TEXTAREA_CHARS = 255
 _UNGROUPABLE = frozenset({"double", "currency", "percent", "datetime", "time", "address", "multipicklist"})
 _GEOCODE_ACCURACY = ("Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip", "Neighborhood",
@@ -52,54 +41,57 @@ _ADDRESS_KEYS: dict[str, dict[str, Any]] = {
 }
 
 
-class SchemaError(ValueError):
-    """A schema file that can't be used. The text names the object or field, and the mend."""
-
-
 def build_field(name: str, raw: Mapping[str, Any], place: str, *, compound: str | None = None) -> FieldSchema:
     """The field `name` of object `place` from its raw keys.
 
     Raises:
-        SchemaError: a key is unknown, or the keys contradict each other.
+        SchemaError: a key is unknown or wrong, or the keys contradict each other.
     """
-    where = f"{place}.{name}"
-    kind = _check(name, raw, where)
-    derived = raw.get("derived")
-    writable = not (raw.get("read_only") or raw.get("audit") or derived)
-    custom = name.endswith("__c")
-    filled = kind in ("id", "boolean") or bool(raw.get("audit") or raw.get("owner"))
+    kind = check_keys(name, raw, f"{place}.{name}")
+    is_master = raw.get("type") == "master_detail"
+    formula, number_format = raw.get("formula"), raw.get("format")
+    scale = int(raw.get("scale", 0)) if kind in NUMBER_TYPES and kind != "int" else 0
+    derived = guarded(str(formula), kind, scale) if formula else raw.get("derived")
+    writable = bool(raw.get("input")) or not (
+        raw.get("read_only") or raw.get("audit") or derived or number_format
+    )
+    filled = kind in ("id", "boolean") or bool(raw.get("audit") or raw.get("owner") or number_format)
     can_filter = kind != "textarea" or _length(raw, kind) <= _FILTERABLE_TEXTAREA_CHARS
     return FieldSchema(
         name=name,
         label=str(raw.get("label", _label(name))),
         type=kind,
-        length=_length(raw, kind),
+        length=FORMULA_TEXT_CHARS if formula and kind == "string" else _length(raw, kind),
         precision=int(raw.get("precision", 18)) if kind in NUMBER_TYPES and kind != "int" else 0,
-        scale=int(raw.get("scale", 0)) if kind in NUMBER_TYPES and kind != "int" else 0,
+        scale=scale,
         digits=int(raw.get("digits", 9)) if kind == "int" else 0,
-        nillable=not (raw.get("required") or filled),
+        nillable=not (raw.get("required") or filled or is_master),
         createable=writable,
-        updateable=writable and not raw.get("create_only"),
+        updateable=writable and not (raw.get("create_only") or (is_master and not raw.get("reparentable"))),
         defaulted_on_create=filled or raw.get("default") is not None,
         default_value=raw.get("default", False if kind == "boolean" and not derived else None),
         default_by=_default_by(raw),
-        custom=custom,
+        custom=name.endswith("__c"),
         external_id=bool(raw.get("external_id")),
         id_lookup=bool(raw.get("id_lookup") or raw.get("external_id") or kind == "id"),
         unique=bool(raw.get("unique")),
         case_sensitive=bool(raw.get("case_sensitive")),
         name_field=bool(raw.get("name_field")),
-        reference_to=tuple(str(target) for target in raw.get("to", ())),
+        reference_to=_targets(raw),
         relationship_name=_relationship(name, raw),
-        child_relationship_name=raw.get("children"),
-        cascade_delete=bool(raw.get("cascade_delete")),
+        child_relationship_name=_children(name, raw),
+        on_delete=_on_delete(raw),
+        relationship_order=0 if is_master else None,
         compound_field_name=compound or raw.get("part_of"),
-        picklist_values=_picklist(raw),
+        picklist_values=_picklist(raw, f"{place}.{name}"),
         restricted_picklist=bool(raw.get("restricted")),
         filterable=can_filter,
         sortable=can_filter and kind != "multipicklist",
         groupable=can_filter and kind not in _UNGROUPABLE,
         derived=str(derived) if derived else None,
+        formula=str(formula) if formula else None,
+        auto_number=str(number_format) if number_format else None,
+        help_text=raw.get("help"),
     )
 
 
@@ -124,38 +116,6 @@ def expand_address(name: str, raw: Mapping[str, Any], place: str) -> list[FieldS
     return [*parts, compound]
 
 
-def _check(name: str, raw: Mapping[str, Any], where: str) -> FieldType:
-    unknown = set(raw) - _KEYS
-    if name.endswith("__c"):
-        unknown |= set(raw) & _INTERNAL_KEYS
-    if unknown:
-        raise SchemaError(
-            f"{where} has unknown keys {sorted(unknown)}; known: {sorted(_KEYS - _INTERNAL_KEYS)}."
-        )
-    kind = str(raw.get("type", "string"))
-    if kind not in get_args(FieldType):
-        raise SchemaError(f"{where} has the unknown type '{kind}'; known: {', '.join(get_args(FieldType))}.")
-    if not _NAME.fullmatch(name):
-        raise SchemaError(
-            f"{where}: an API name has letters, digits and underscores, and starts with a letter."
-        )
-    _check_type_keys(raw, kind, where)
-    return cast("FieldType", kind)
-
-
-def _check_type_keys(raw: Mapping[str, Any], kind: str, where: str) -> None:
-    if kind == "reference" and not raw.get("to"):
-        raise SchemaError(f"{where} is a reference without a target: add `to: [SomeObject]`.")
-    if kind in ("picklist", "multipicklist") and not raw.get("values"):
-        raise SchemaError(f"{where} is a picklist without values: add `values: [...]`.")
-    if raw.get("default") is not None and not isinstance(raw["default"], _DEFAULT_TYPES.get(kind, ())):
-        raise SchemaError(f"{where}: the default of a {kind} can't be {raw['default']!r}.")
-    if raw.get("external_id") and kind not in ("string", "email", "int", "double"):
-        raise SchemaError(f"{where}: an external id is a string, email, int or double, not a {kind}.")
-    if raw.get("unique") and kind not in ("string", "email", "int", "double"):
-        raise SchemaError(f"{where}: only a string, email, int or double can be unique, not a {kind}.")
-
-
 def _length(raw: Mapping[str, Any], kind: str) -> int:
     return int(raw.get("length", _LENGTHS.get(kind, 0))) if kind in TEXT_TYPES or kind in _LENGTHS else 0
 
@@ -176,9 +136,42 @@ def _default_by(raw: Mapping[str, Any]) -> DefaultBy | None:
     return DefaultBy(field=str(rule["field"]), values=dict(rule["values"])) if rule else None
 
 
-def _picklist(raw: Mapping[str, Any]) -> tuple[PicklistValue, ...]:
+def _on_delete(raw: Mapping[str, Any]) -> DeleteRule:
+    """A detail goes with its master; a look-up that must be filled can't be cleared."""
+    if raw.get("type") == "master_detail":
+        return "cascade"
+    return cast("DeleteRule", raw.get("on_delete", "restrict" if raw.get("required") else "clear"))
+
+
+def _targets(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    named = raw.get("to", ())
+    return (named,) if isinstance(named, str) else tuple(str(target) for target in named)
+
+
+def _children(name: str, raw: Mapping[str, Any]) -> str | None:
+    """The name of the children, as SOQL subqueries have it: `Invoices__r` for a custom field."""
+    named = raw.get("children")
+    return None if named is None else f"{named.removesuffix('__r')}__r" if name.endswith("__c") else named
+
+
+def _picklist(raw: Mapping[str, Any], where: str) -> tuple[PicklistValue, ...]:
     default = raw.get("default")
-    return tuple(
-        PicklistValue(value=str(value), label=str(value), default=value == default)
-        for value in raw.get("values", ())
-    )
+    entries = tuple(_entry(item, default, where) for item in raw.get("values", ()))
+    if len({entry.value for entry in entries}) < len(entries):
+        raise SchemaError(f"{where} has a picklist value twice.")
+    if default is not None and raw.get("restricted") and all(entry.value != default for entry in entries):
+        raise SchemaError(f"{where}: the default {default!r} isn't one of its values.")
+    return entries
+
+
+def _entry(item: Any, default: Any, where: str) -> PicklistValue:
+    """One entry: its value, or a mapping with `value` and perhaps `label` and `active`."""
+    keys: dict[str, Any] = cast("dict[str, Any]", item) if isinstance(item, dict) else {"value": item}
+    unknown = set(keys) - {"value", "label", "active"}
+    value, label, active = keys.get("value"), keys.get("label", keys.get("value")), keys.get("active", True)
+    if unknown or not isinstance(value, str) or not isinstance(label, str) or not isinstance(active, bool):
+        raise SchemaError(
+            f"{where}: a picklist value is text (in quotes where YAML reads something else), or a mapping of "
+            f"value, label and active; not {item!r}."
+        )
+    return PicklistValue(value=value, label=label, active=active, default=value == default)

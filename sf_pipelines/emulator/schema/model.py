@@ -1,7 +1,7 @@
 """The nouns of an org's schema: fields, objects, the whole org.
 
 Belongs here: frozen values and look-ups by name. Not here: reading YAML (loader.py), describe JSON
-(describe.py). Imports only errors.
+(describe.py), the nouns of rules (rules.py). Imports errors and rules.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.schema.rules import DuplicateRule, RecordRule
 
 FieldType = Literal[
     "id", "reference", "string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone",
@@ -20,6 +21,8 @@ FieldType = Literal[
 TEXT_TYPES: frozenset[str] = frozenset(
     {"string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone"}
 )
+DeleteRule = Literal["clear", "cascade", "restrict"]
+"""What deleting the parent does to a reference: clear it, delete its record too, or refuse the delete."""
 NUMBER_TYPES: frozenset[str] = frozenset({"int", "double", "currency", "percent"})
 _MISSING_TYPE = (
     "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the "
@@ -71,7 +74,9 @@ class FieldSchema:
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
     child_relationship_name: str | None = None
-    cascade_delete: bool = False
+    on_delete: DeleteRule = "clear"
+    relationship_order: int | None = None
+    """Of a master-detail field: 0 for the first one of its object, 1 for the second."""
     compound_field_name: str | None = None
     components: tuple[str, ...] = ()
     """Of an address: its component fields, street first, in the order of ADDRESS_PARTS."""
@@ -81,7 +86,12 @@ class FieldSchema:
     sortable: bool = True
     groupable: bool = True
     derived: str | None = None
-    """An SQLite expression over other columns of the row; the field is then read-only."""
+    """An SQLite expression over other columns of the row that always gives the field's value."""
+    formula: str | None = None
+    """The text of a formula field, as the schema file has it; `derived` is its guarded form."""
+    auto_number: str | None = None
+    """The display format of an auto-number field: text around `{0000}`."""
+    help_text: str | None = None
 
     @property
     def required(self) -> bool:
@@ -102,6 +112,16 @@ class FieldSchema:
     def is_compound(self) -> bool:
         """True for an address: it has no column of its own."""
         return self.type == "address"
+
+    @property
+    def cascade_delete(self) -> bool:
+        """True when the record goes with its parent."""
+        return self.on_delete == "cascade"
+
+    @property
+    def is_master_detail(self) -> bool:
+        """True for the master-detail relationship of a custom object."""
+        return self.relationship_order is not None
 
     @property
     def is_key(self) -> bool:
@@ -135,6 +155,9 @@ class ObjectSchema:
     updateable: bool = True
     deletable: bool = True
     bulk_supported: bool = True
+    record_rules: tuple[RecordRule, ...] = ()
+    """Triggers and validation rules, in the order in which they are asked."""
+    duplicate_rules: tuple[DuplicateRule, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, FieldSchema]:
@@ -148,6 +171,16 @@ class ObjectSchema:
     def required_fields(self) -> tuple[FieldSchema, ...]:
         """The fields that a create must fill."""
         return tuple(item for item in self.fields if item.required)
+
+    @cached_property
+    def auto_numbers(self) -> tuple[FieldSchema, ...]:
+        """The fields that the org numbers by itself."""
+        return tuple(item for item in self.fields if item.auto_number is not None)
+
+    @cached_property
+    def name_field(self) -> FieldSchema:
+        """The field that names a record for people; the Id when it has none."""
+        return next((item for item in self.fields if item.name_field), self.fields[0])
 
     def field(self, name: str) -> FieldSchema | None:
         """The field of that API name, any case; None when there is none."""

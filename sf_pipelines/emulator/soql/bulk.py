@@ -6,9 +6,10 @@ Belongs here: the refusals and their texts. Not here: what every query refuses (
 from __future__ import annotations
 
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.results import RowShape
 from sf_pipelines.emulator.schema.model import ObjectSchema
-from sf_pipelines.emulator.soql.compiler import Compiled
-from sf_pipelines.emulator.soql.nodes import Function, Query
+from sf_pipelines.emulator.soql.functions import is_aggregate
+from sf_pipelines.emulator.soql.nodes import Query, SelectItem, Subquery, TypeOf
 
 _CODE = "API_ERROR"
 
@@ -21,23 +22,31 @@ def refuse_query(item: ObjectSchema, query: Query) -> None:
     """
     if not item.bulk_supported:
         raise SalesforceError("INVALIDENTITY", f"Entity '{item.name}' is not supported by the Bulk API.")
-    for found in query.unsupported:
-        raise _restriction(f"{found.what} is not supported in Bulk Query")
+    if query.group:
+        raise _restriction("GROUP BY is not supported in Bulk Query")
     if query.offset is not None:
         raise _restriction("OFFSET is not supported in Bulk Query")
     for selected in query.items:
-        if isinstance(selected, Function) and selected.name.lower() != "fields":
-            raise _restriction("Aggregate Relationship Query is not supported in Bulk Query")
+        _refuse_item(selected)
 
 
-def refuse_columns(compiled: Compiled) -> None:
+def refuse_columns(shape: RowShape) -> None:
     """Raise when a compound field is selected.
 
     Raises:
         SalesforceError: API_ERROR with Bulk's text ([R]).
     """
-    if any(column.field.is_compound for column in compiled.columns):
+    if any(column.field.is_compound for column in shape.columns):
         raise SalesforceError(_CODE, "Selecting compound data not supported in Bulk Query")
+
+
+def _refuse_item(item: SelectItem) -> None:
+    if isinstance(item, Subquery):
+        raise _restriction("Parent-to-child subqueries is not supported in Bulk Query")
+    if isinstance(item, TypeOf):
+        raise _restriction("TYPEOF is not supported in Bulk Query")
+    if is_aggregate(item.operand):
+        raise _restriction("Aggregate Relationship Query is not supported in Bulk Query")
 
 
 def _restriction(what: str) -> SalesforceError:

@@ -14,9 +14,11 @@ from datetime import date, timedelta
 DayRange = tuple[date, date]
 """First day, and the day after the last."""
 
-_LITERAL = re.compile(r"(THIS|LAST|NEXT)_(?:FISCAL_)?(WEEK|MONTH|QUARTER|YEAR)", re.ASCII)
-_COUNTED = re.compile(r"(LAST|NEXT)_N_(?:FISCAL_)?(DAY|WEEK|MONTH|QUARTER|YEAR)S:(\d{1,4})", re.ASCII)
-_AGO = re.compile(r"N_(?:FISCAL_)?(DAY|WEEK|MONTH|QUARTER|YEAR)S_AGO:(\d{1,4})", re.ASCII)
+# Only quarters and years have a fiscal form.
+_FISCAL = r"(?:FISCAL_(?=QUARTER|YEAR))?"
+_LITERAL = re.compile(rf"(THIS|LAST|NEXT)_{_FISCAL}(WEEK|MONTH|QUARTER|YEAR)", re.ASCII)
+_COUNTED = re.compile(rf"(LAST|NEXT)_N_{_FISCAL}(DAY|WEEK|MONTH|QUARTER|YEAR)S:(\d{{1,4}})", re.ASCII)
+_AGO = re.compile(rf"N_{_FISCAL}(DAY|WEEK|MONTH|QUARTER|YEAR)S_AGO:(\d{{1,4}})", re.ASCII)
 _STEPS = {"THIS": 0, "LAST": -1, "NEXT": 1}
 
 

@@ -6,8 +6,8 @@ Belongs here: the form and the texts ([R] soql-tooling#86, AMP). Not here: when 
 from __future__ import annotations
 
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
-from sf_pipelines.emulator.soql.nodes import Path, Place, Value
+from sf_pipelines.emulator.schema.model import FieldSchema
+from sf_pipelines.emulator.soql.nodes import Place, Value
 
 _CONTEXT_CHARS = 31
 _REFERENCE = "Please reference your WSDL or the describe call for the appropriate names."
@@ -52,10 +52,10 @@ def no_such_object(soql: str, place: Place, name: str) -> SalesforceError:
     return located("INVALID_TYPE", soql, place, message)
 
 
-def no_such_column(soql: str, place: Place, name: str, item: ObjectSchema) -> SalesforceError:
+def no_such_column(soql: str, place: Place, name: str, entity: str) -> SalesforceError:
     """A field that the object doesn't have."""
     message = (
-        f"No such column '{name}' on entity '{item.name}'. If you are attempting to use a custom field, be "
+        f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be "
         f"sure to append the '__c' after the custom field name. {_REFERENCE}"
     )
     return located("INVALID_FIELD", soql, place, message)
@@ -78,17 +78,65 @@ def wrong_criterion(soql: str, field: FieldSchema, value: Value) -> SalesforceEr
     return located("INVALID_FIELD", soql, value.place, message)
 
 
-def not_filterable(soql: str, path: Path, field: FieldSchema) -> SalesforceError:
+def not_filterable(soql: str, place: Place, field: FieldSchema) -> SalesforceError:
     """A field that WHERE can't use."""
     message = f"field '{field.name}' can not be filtered in a query call"
-    return located("INVALID_FIELD", soql, path.place, message)
+    return located("INVALID_FIELD", soql, place, message)
 
 
-def not_sortable(soql: str, path: Path, field: FieldSchema) -> SalesforceError:
+def not_sortable(soql: str, place: Place, field: FieldSchema) -> SalesforceError:
     """A field that ORDER BY can't use."""
-    return malformed(soql, path.place, f"field '{field.name}' can not be sorted in a query call")
+    return malformed(soql, place, f"field '{field.name}' can not be sorted in a query call")
 
 
-def wrong_operator(soql: str, path: Path, message: str) -> SalesforceError:
+def wrong_operator(soql: str, place: Place, message: str) -> SalesforceError:
     """An operator that the field's type doesn't have, or an id that isn't one."""
-    return located("INVALID_QUERY_FILTER_OPERATOR", soql, path.place, message)
+    return located("INVALID_QUERY_FILTER_OPERATOR", soql, place, message)
+
+
+def too_many_parents(soql: str, place: Place, most: int) -> SalesforceError:
+    """A path that goes up further than `most` parents."""
+    message = (
+        f"SOQL statements cannot query foreign key relationships more than {most} levels away from the root "
+        "entity object."
+    )
+    return malformed(soql, place, message)
+
+
+def too_many_children(soql: str, place: Place, most: int) -> SalesforceError:
+    """Subqueries nested further than `most` levels."""
+    message = (
+        f"SOQL statements cannot query aggregate relationships more than {most} levels away from the root "
+        "entity object."
+    )
+    return malformed(soql, place, message)
+
+
+def no_such_child_relationship(soql: str, place: Place, name: str) -> SalesforceError:
+    """A subquery whose FROM is no child relationship of the object."""
+    message = (
+        f"Didn't understand relationship '{name}' in FROM part of query call. If you are attempting to use a "
+        f"custom relationship, be sure to append the '__r' after the custom relationship name. {_REFERENCE}"
+    )
+    return located("INVALID_TYPE", soql, place, message)
+
+
+def not_grouped(soql: str, place: Place, name: str, *, is_order: bool = False) -> SalesforceError:
+    """A field beside aggregates that GROUP BY doesn't name."""
+    message = f"{'Ordered field' if is_order else 'Field'} must be grouped or aggregated: {name}"
+    return malformed(soql, place, message)
+
+
+def no_such_aggregate(soql: str, place: Place, name: str, operator: str) -> SalesforceError:
+    """An aggregate that the field's type doesn't have."""
+    return malformed(soql, place, f"field {name} does not support aggregate operator {operator.upper()}")
+
+
+def not_groupable(soql: str, place: Place, name: str) -> SalesforceError:
+    """A field that GROUP BY can't use."""
+    return malformed(soql, place, f"field '{name}' can not be grouped in a query call")
+
+
+def duplicate_alias(soql: str, place: Place, alias: str) -> SalesforceError:
+    """Two columns of one name."""
+    return malformed(soql, place, f"duplicate alias: {alias}")

@@ -8,15 +8,15 @@ Belongs here: conditions. Not here: names (scope.py), literals (literals.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sf_pipelines.emulator.soql import errors
 from sf_pipelines.emulator.soql.literals import Literals, Span
-from sf_pipelines.emulator.soql.nodes import Combination, Comparison, Condition, Negation, Value
-from sf_pipelines.emulator.soql.scope import Resolved, Scope
-from sf_pipelines.emulator.store import fold, has_key_column, key_column
+from sf_pipelines.emulator.soql.nodes import Combination, Comparison, Condition, Negation, Operand, Value
+from sf_pipelines.emulator.soql.scope import Resolved
+from sf_pipelines.emulator.store import fold, has_key_column, key_column, quoted
 
 _EQUALITY = frozenset({"=", "!=", "in", "not in"})
 _SPAN_BOUNDS = {"<": ("<", "start"), "<=": ("<", "end"), ">": (">=", "end"), ">=": (">=", "start")}
@@ -26,7 +26,10 @@ _SPAN_BOUNDS = {"<": ("<", "start"), "<=": ("<", "end"), ">": (">=", "end"), ">=
 class Filters:
     """Compiles the conditions of one query; `parameters` fills up in the order of the SQL text."""
 
-    scope: Scope
+    resolve: Callable[[Operand], Resolved]
+    """Says what a field or function of a condition is."""
+    subselect: Callable[[Filters, Comparison, Resolved], str] | None
+    """The SQL of a semi-join's inner query, its parameters added to ours; None where none may stand."""
     literals: Literals
     parameters: list[Any] = field(default_factory=list[Any])
 
@@ -46,14 +49,16 @@ class Filters:
         return f"({self._joined(parts[:middle], joiner)} {joiner} {self._joined(parts[middle:], joiner)})"
 
     def _comparison(self, comparison: Comparison) -> str:
-        target = self.scope.resolve(comparison.operand)
+        target = self.resolve(comparison.operand)
         self._check(comparison, target)
+        if comparison.subquery is not None:
+            return self._semi_join(comparison, target)
         if comparison.operator == "like":
             return self._like(target, comparison.values[0])
         if comparison.operator in ("includes", "excludes"):
             return self._includes(target, comparison)
         stored = [
-            self.literals.stored(comparison.operand, target.field, value) for value in comparison.values
+            self.literals.stored(comparison.operand.place, target.field, value) for value in comparison.values
         ]
         if comparison.operator in ("=", "in"):
             return self._any_of(target, stored)
@@ -61,27 +66,35 @@ class Filters:
             return f"(NOT ifnull({self._any_of(target, stored)}, 0))"
         return self._ordered(target, comparison.operator, stored[0])
 
+    def _semi_join(self, comparison: Comparison, target: Resolved) -> str:
+        if self.subselect is None:
+            message = "Semi join sub-selects are not allowed in HAVING"
+            raise errors.malformed(self.literals.soql, comparison.operand.place, message)
+        sql = f"{target.expression} IN ({self.subselect(self, comparison, target)})"
+        return sql if comparison.operator == "in" else f"(NOT ifnull({sql}, 0))"
+
     def _check(self, comparison: Comparison, target: Resolved) -> None:
-        kind, operator, path = target.field.type, comparison.operator, comparison.operand
+        kind, operator = target.field.type, comparison.operator
+        place = comparison.operand.place
         soql = self.literals.soql
         if not target.field.filterable or target.field.is_compound:
-            raise errors.not_filterable(soql, path, target.field)
+            raise errors.not_filterable(soql, place, target.field)
         if operator == "like" and not target.field.is_text:
             raise errors.wrong_operator(
-                soql, path, f"invalid operator on {'id' if target.field.is_id else kind} field"
+                soql, place, f"invalid operator on {'id' if target.field.is_id else kind} field"
             )
         if (operator in ("includes", "excludes")) != (
             kind == "multipicklist" and operator not in ("=", "!=")
         ):
-            raise errors.wrong_operator(soql, path, f"invalid operator on {kind} field")
+            raise errors.wrong_operator(soql, place, f"invalid operator on {kind} field")
         if kind == "boolean" and operator not in _EQUALITY:
-            raise errors.wrong_operator(soql, path, "invalid operator on boolean field")
+            raise errors.wrong_operator(soql, place, "invalid operator on boolean field")
 
     def _any_of(self, target: Resolved, stored: Sequence[Any]) -> str:
         """True when the field equals one of the values; null is a value here."""
         parts: list[str] = []
         if None in stored:
-            parts.append(f"{target.sql()} IS NULL")
+            parts.append(f"{target.expression} IS NULL")
         parts.extend(self._in_span(target, value) for value in stored if isinstance(value, Span))
         plain = [value for value in stored if value is not None and not isinstance(value, Span)]
         if plain:
@@ -95,15 +108,16 @@ class Filters:
 
     def _comparable(self, target: Resolved, values: Sequence[Any]) -> tuple[str, Sequence[Any]]:
         """The column and the values to compare: the indexed key column, folded text, or just the column."""
-        if has_key_column(target.field):
-            return target.column(key_column(target.field)), [fold(target.field, value) for value in values]
+        if target.table is not None and has_key_column(target.field):
+            column = f"{target.table}.{quoted(key_column(target.field))}"
+            return column, [fold(target.field, value) for value in values]
         if target.field.is_text and not all(value.isascii() for value in values):
-            return f"sf_fold({target.sql()})", [value.casefold() for value in values]
-        return target.sql(), values
+            return f"sf_fold({target.expression})", [value.casefold() for value in values]
+        return target.expression, values
 
     def _in_span(self, target: Resolved, span: Span) -> str:
         self.parameters.extend((span.start, span.end))
-        return f"({target.sql()} >= ? AND {target.sql()} < ?)"
+        return f"({target.expression} >= ? AND {target.expression} < ?)"
 
     def _ordered(self, target: Resolved, operator: str, value: Any) -> str:
         if value is None:
@@ -111,15 +125,15 @@ class Filters:
         if isinstance(value, Span):
             comparator, bound = _SPAN_BOUNDS[operator]
             self.parameters.append(value.start if bound == "start" else value.end)
-            return f"{target.sql()} {comparator} ?"
+            return f"{target.expression} {comparator} ?"
         self.parameters.append(value)
-        return f"{target.sql()} {operator} ?"
+        return f"{target.expression} {operator} ?"
 
     def _like(self, target: Resolved, value: Value) -> str:
         if value.kind == "null":
-            return f"{target.sql()} IS NULL"
+            return f"{target.expression} IS NULL"
         pattern = self.literals.like_pattern(target.field, value)
-        column = target.sql()
+        column = target.expression
         if not pattern.isascii():
             column, pattern = f"sf_fold({column})", pattern.casefold()
         self.parameters.append(pattern)
@@ -133,7 +147,7 @@ class Filters:
                 raise self.literals.wrong(target.field, value)
             wanted = [part for part in self.literals.text(value).split(";") if part]
             self.parameters.extend(f";{part.casefold()};" for part in wanted)
-            column = f"';' || sf_fold({target.sql()}) || ';'"
+            column = f"';' || sf_fold({target.expression}) || ';'"
             alternatives.append("(" + (" AND ".join(f"instr({column}, ?)" for _ in wanted) or "0") + ")")
         sql = f"({' OR '.join(alternatives)})"
         return sql if comparison.operator == "includes" else f"(NOT ifnull({sql}, 0))"

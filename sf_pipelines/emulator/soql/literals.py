@@ -15,9 +15,11 @@ from sf_pipelines.emulator.ids import to_18
 from sf_pipelines.emulator.schema.model import FieldSchema
 from sf_pipelines.emulator.soql import errors
 from sf_pipelines.emulator.soql.dates import date_range
-from sf_pipelines.emulator.soql.nodes import Path, Value
+from sf_pipelines.emulator.soql.nodes import Place, Value
 from sf_pipelines.emulator.temporal import parse_date, parse_datetime, to_epoch_ms
 
+# [D] LIM: characters of one string literal; the text of the refusal is [I].
+MAX_LITERAL_CHARS = 4_000
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))|(%)|(_)", re.DOTALL)
 _PLAIN = {"n": "\n", "N": "\n", "r": "\r", "R": "\r", "t": "\t", "T": "\t", "b": "\b", "B": "\b", "f": "\f",
           "F": "\f", '"': '"', "'": "'", "\\": "\\", "_": "_", "%": "%"}  # fmt: skip
@@ -39,7 +41,7 @@ class Literals:
     soql: str
     now: datetime
 
-    def stored(self, path: Path, field: FieldSchema, value: Value) -> Any:
+    def stored(self, place: Place, field: FieldSchema, value: Value) -> Any:
         """The storage value, None for null and '', or a Span for a date literal.
 
         Raises:
@@ -50,7 +52,7 @@ class Literals:
             return None
         if value.kind == "name":
             return self._named(field, value)
-        return _READERS.get(field.type, _read_text)(self, path, field, value)
+        return _READERS.get(field.type, _read_text)(self, place, field, value)
 
     def text(self, value: Value) -> str:
         """The characters of a string literal, escapes resolved."""
@@ -67,6 +69,10 @@ class Literals:
         return errors.wrong_criterion(self.soql, field, value)
 
     def _unescape(self, value: Value, *, like: bool) -> str:
+        if len(value.text) - 2 > MAX_LITERAL_CHARS:
+            message = f"String literal is longer than {MAX_LITERAL_CHARS} characters."
+            raise errors.malformed(self.soql, value.place, message)
+
         def replace(match: re.Match[str]) -> str:
             code, escaped, percent, underscore = match.groups()
             if percent or underscore:
@@ -103,13 +109,13 @@ def _midnight_ms(day: date) -> int:
     return to_epoch_ms(datetime.combine(day, time(), tzinfo=UTC))
 
 
-def _read_text(literals: Literals, _path: Path, field: FieldSchema, value: Value) -> str | None:
+def _read_text(literals: Literals, _place: Place, field: FieldSchema, value: Value) -> str | None:
     if value.kind != "string":
         raise literals.wrong(field, value)
     return literals.text(value) or None
 
 
-def _read_id(literals: Literals, path: Path, field: FieldSchema, value: Value) -> str | None:
+def _read_id(literals: Literals, place: Place, field: FieldSchema, value: Value) -> str | None:
     if value.kind != "string":
         raise literals.wrong(field, value)
     text = literals.text(value)
@@ -118,22 +124,22 @@ def _read_id(literals: Literals, path: Path, field: FieldSchema, value: Value) -
     try:
         return to_18(text)
     except ValueError:
-        raise errors.wrong_operator(literals.soql, path, f"invalid ID field: {text}") from None
+        raise errors.wrong_operator(literals.soql, place, f"invalid ID field: {text}") from None
 
 
-def _read_number(literals: Literals, _path: Path, field: FieldSchema, value: Value) -> float:
+def _read_number(literals: Literals, _place: Place, field: FieldSchema, value: Value) -> float:
     if value.kind != "number" or (field.type == "int" and not float(value.text).is_integer()):
         raise literals.wrong(field, value)
     return float(value.text)
 
 
-def _read_boolean(literals: Literals, _path: Path, field: FieldSchema, value: Value) -> int:
+def _read_boolean(literals: Literals, _place: Place, field: FieldSchema, value: Value) -> int:
     if value.kind != "boolean":
         raise literals.wrong(field, value)
     return int(value.text.lower() == "true")
 
 
-def _read_date(literals: Literals, _path: Path, field: FieldSchema, value: Value) -> str:
+def _read_date(literals: Literals, _place: Place, field: FieldSchema, value: Value) -> str:
     if value.kind != "date":
         raise literals.wrong(field, value)
     try:
@@ -142,7 +148,7 @@ def _read_date(literals: Literals, _path: Path, field: FieldSchema, value: Value
         raise errors.malformed(literals.soql, value.place, f"Invalid date: {value.text}") from None
 
 
-def _read_datetime(literals: Literals, _path: Path, field: FieldSchema, value: Value) -> int:
+def _read_datetime(literals: Literals, _place: Place, field: FieldSchema, value: Value) -> int:
     if value.kind != "datetime":
         raise literals.wrong(field, value)
     try:
@@ -151,7 +157,7 @@ def _read_datetime(literals: Literals, _path: Path, field: FieldSchema, value: V
         raise errors.malformed(literals.soql, value.place, f"Invalid datetime: {value.text}") from None
 
 
-_READERS: dict[str, Callable[[Literals, Path, FieldSchema, Value], Any]] = {
+_READERS: dict[str, Callable[[Literals, Place, FieldSchema, Value], Any]] = {
     "id": _read_id,
     "reference": _read_id,
     "boolean": _read_boolean,

@@ -41,6 +41,15 @@ class Function:
     arguments: tuple[Path | Function | str, ...]
     place: Place
 
+    @property
+    def text(self) -> str:
+        """The call in one spelling."""
+        inner = (argument if isinstance(argument, str) else argument.text for argument in self.arguments)
+        return f"{self.name}({', '.join(inner)})"
+
+
+Operand = Path | Function
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
@@ -53,11 +62,15 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """One condition on one field: operators = != < <= > >= like, in, not in, includes, excludes."""
+    """One condition on one field or function: operators = != < <= > >= like, in, not in, includes, excludes.
 
-    operand: Path
+    `subquery` is what stands in the parentheses of IN and NOT IN when they hold no values.
+    """
+
+    operand: Operand
     operator: str
     values: tuple[Value, ...]
+    subquery: Query | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,30 +95,65 @@ Condition = Comparison | Combination | Negation
 class Ordering:
     """One ORDER BY item. Nulls come first unless NULLS LAST is written."""
 
-    path: Path
+    operand: Operand
     descending: bool
     nulls_last: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unsupported:
-    """A construct that parses and isn't answered: its name for the refusal."""
+class Selected:
+    """One plain item of SELECT."""
 
-    what: str
+    operand: Operand
+    alias: str | None = None
+    alias_place: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subquery:
+    """A query of child records in SELECT; its FROM names a child relationship."""
+
+    query: Query
     place: Place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypeBranch:
+    """WHEN sobject THEN fields."""
+
+    sobject: str
+    place: Place
+    fields: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypeOf:
+    """TYPEOF reference WHEN ... ELSE fields END: fields that depend on what a polymorphic reference holds."""
+
+    reference: str
+    place: Place
+    branches: tuple[TypeBranch, ...]
+    otherwise: tuple[Path, ...]
+
+
+SelectItem = Selected | Subquery | TypeOf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
     """A whole query."""
 
-    items: tuple[Path | Function, ...]
+    items: tuple[SelectItem, ...]
     sobject: str
+    """The object or child relationship that FROM names, dotted as written."""
     sobject_place: Place
     alias: str | None = None
+    record_scope: str | None = None
+    """The name after USING SCOPE, as written."""
     where: Condition | None = None
+    group: tuple[Operand, ...] = ()
+    having: Condition | None = None
     order: tuple[Ordering, ...] = ()
     limit: int | None = None
     offset: int | None = None
     all_rows: bool = False
-    unsupported: tuple[Unsupported, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any
 from sf_pipelines.emulator.dml.errors import entity_is_deleted
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import ObjectSchema
-from sf_pipelines.emulator.soql.nodes import Path, Place, Query
+from sf_pipelines.emulator.soql.nodes import Path, Place
 from sf_pipelines.emulator.soql.scope import Resolved, Scope
 from sf_pipelines.emulator.store import Store
 from sf_pipelines.emulator.values import to_rest
@@ -26,14 +26,10 @@ def read_row(
     Raises:
         SalesforceError: 404 NOT_FOUND, 404 ENTITY_IS_DELETED, 400 INVALID_FIELD for an unknown name.
     """
-    place = Place(row=1, column=1)
-    scope = Scope(
-        store.schema, item, Query(items=(), sobject=item.name, sobject_place=place), ",".join(names)
-    )
+    scope = Scope(store.schema, ",".join(names), item)
     selected = [scope.resolve(_path(name, names, index)) for index, name in enumerate(names)]
-    tables = scope.tables()
-    ids = [f'{table}."Id"' for table in tables.values()]
-    columns = ", ".join(['t0."IsDeleted"', *ids, *(resolved.sql() for resolved in selected)])
+    ids = scope.ids()
+    columns = ", ".join(['t0."IsDeleted"', *ids.values(), *(resolved.expression for resolved in selected)])
     rows = store.execute(f'SELECT {columns} {scope.sql()} WHERE t0."Id" = ?', (id_,))
     if not rows:
         raise SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
@@ -41,8 +37,10 @@ def read_row(
     if is_deleted:
         raise entity_is_deleted()
     records = {
-        path: None if parent_id is None else _attributes(scope.sobject(path), parent_id, data_url)
-        for path, parent_id in zip(tables, values, strict=False)
+        path: None
+        if parent_id is None
+        else _attributes(scope.sobject_of(path, parent_id), parent_id, data_url)
+        for path, parent_id in zip(ids, values, strict=False)
     }
     _fill(records, zip(selected, values[len(ids) :], strict=True))
     return records[()] or {}

@@ -17,11 +17,16 @@ from sf_pipelines.emulator.soql.nodes import (
     Condition,
     Function,
     Negation,
+    Operand,
     Ordering,
     Path,
     Place,
     Query,
-    Unsupported,
+    Selected,
+    SelectItem,
+    Subquery,
+    TypeBranch,
+    TypeOf,
     Value,
     ValueKind,
 )
@@ -45,7 +50,8 @@ _OPERATORS = {
     "like": "like",
 }
 _MAX_COUNT_DIGITS = 10
-_REFUSED_CLAUSES = {"group": "GROUP BY"}
+_SELECT_ITEMS = frozenset({"plain_item", "aliased_item", "function_item", "subquery_item", "typeof_item"})
+_SECURITY_MODES = frozenset({"SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"})
 
 
 def build_query(tree: Node, soql: str) -> Query:
@@ -56,45 +62,50 @@ def build_query(tree: Node, soql: str) -> Query:
 class _Builder:
     def __init__(self, soql: str) -> None:
         self._soql = soql
-        self._unsupported: list[Unsupported] = []
 
     def query(self, tree: Node) -> Query:
         clauses = {str(child.data): child for child in _trees(tree) if child.children}
-        items = tuple(item for child in _trees(tree) for item in self._select_item(child))
-        source = _tokens(clauses["source"], "NAME")
-        for name, what in _REFUSED_CLAUSES.items():
-            if name in clauses:
-                self._refuse(what, _place(clauses[name]))
+        source = clauses["source"]
+        sobject = _path(_trees_of(source)[0])
+        alias = _tokens(source, "NAME")
+        self._check_security(clauses.get("security"))
+        group = _trees_of(clauses["group"]) if "group" in clauses else []
         return Query(
-            items=items,
-            sobject=str(source[0]),
-            sobject_place=_place(source[0]),
-            alias=str(source[1]) if len(source) > 1 else None,
-            where=self._condition(_trees_of(clauses["where"])[0]) if "where" in clauses else None,
-            order=tuple(self._ordering(item) for item in _trees(clauses["order"]))
-            if "order" in clauses
-            else (),
+            items=tuple(self._select_item(child) for child in _trees(tree) if child.data in _SELECT_ITEMS),
+            sobject=sobject.text,
+            sobject_place=sobject.place,
+            alias=str(alias[0]) if alias else None,
+            record_scope=str(_tokens(clauses["using"], "NAME")[0]) if "using" in clauses else None,
+            where=self._clause_condition(clauses.get("where")),
+            group=tuple(_operand(item) for item in group if item.data != "having"),
+            having=self._clause_condition(next((item for item in group if item.data == "having"), None)),
+            order=tuple(map(_ordering, _trees(clauses["order"]))) if "order" in clauses else (),
             limit=self._count(clauses.get("limit")),
             offset=self._count(clauses.get("offset")),
             all_rows="all_rows" in clauses,
-            unsupported=tuple(self._unsupported),
         )
 
-    def _refuse(self, what: str, place: Place) -> None:
-        self._unsupported.append(Unsupported(what=what, place=place))
+    def _select_item(self, tree: Node) -> SelectItem:
+        inner = _trees_of(tree)[0]
+        if tree.data == "subquery_item":
+            return Subquery(query=self.query(inner), place=_place(inner))
+        if tree.data == "typeof_item":
+            return _type_of(inner)
+        alias = next(iter(_tokens(tree, "NAME")), None)
+        return Selected(
+            operand=_operand(inner),
+            alias=str(alias) if alias else None,
+            alias_place=_place(alias) if alias else None,
+        )
 
-    def _select_item(self, tree: Node) -> Iterator[Path | Function]:
-        if tree.data == "plain_item":
-            yield _path(_trees_of(tree)[0])
-        elif tree.data == "function_item":
-            yield _function(_trees_of(tree)[0])
-        elif tree.data == "aliased_item":
-            alias = _tokens(tree, "NAME")[0]
-            raise errors.malformed(self._soql, _place(alias), "only aggregate expressions use field aliasing")
-        elif tree.data == "subquery_item":
-            self._refuse("Parent-to-child subqueries", _place(tree))
-        elif tree.data == "typeof_item":
-            self._refuse("TYPEOF", _place(tree))
+    def _check_security(self, tree: Node | None) -> None:
+        name = _tokens(tree, "NAME")[0] if tree is not None else None
+        if name is not None and name.upper() not in _SECURITY_MODES:
+            raise errors.unexpected_token(self._soql, _place(name), str(name))
+
+    def _clause_condition(self, tree: Node | None) -> Condition | None:
+        parts = _trees_of(tree) if tree is not None else []
+        return self._condition(parts[0]) if parts else None
 
     def _condition(self, tree: Node) -> Condition:
         if tree.data == "and_condition":
@@ -108,28 +119,16 @@ class _Builder:
     def _comparison(self, tree: Node) -> Comparison:
         operand, right = _trees_of(tree)[:2]
         operator = _OPERATORS.get(str(tree.data)) or str(_tokens(tree, "OPERATOR")[0])
-        if right.data == "semi_join":
-            self._refuse("Semi-joins", _place(right))
-            values: tuple[Value, ...] = ()
-        elif right.data == "value_list":
-            values = tuple(_value(child) for child in _trees(right))
-        else:
-            values = (_value(right),)
+        subquery = self.query(_trees_of(right)[0]) if right.data == "semi_join" else None
+        if subquery is not None and operator not in ("in", "not in"):
+            place = _place(right)
+            raise errors.unexpected_token(self._soql, place, "SELECT")
+        values = _trees_of(right) if right.data == "value_list" else [] if subquery else [right]
         return Comparison(
-            operand=self._operand(operand), operator="!=" if operator == "<>" else operator, values=values
-        )
-
-    def _operand(self, tree: Node) -> Path:
-        if tree.data == "path":
-            return _path(tree)
-        function = _function(tree)
-        self._refuse(f"The function {function.name}() in WHERE and ORDER BY", function.place)
-        return Path(parts=("Id",), place=function.place)
-
-    def _ordering(self, tree: Node) -> Ordering:
-        words = {token.type for child in _trees(tree) for token in child.children if isinstance(token, Token)}
-        return Ordering(
-            path=self._operand(_trees_of(tree)[0]), descending="DESC" in words, nulls_last="LAST" in words
+            operand=_operand(operand),
+            operator="!=" if operator == "<>" else operator,
+            values=tuple(map(_value, values)),
+            subquery=subquery,
         )
 
     def _count(self, tree: Node | None) -> int | None:
@@ -139,6 +138,33 @@ class _Builder:
         if not token.isdecimal() or len(token) > _MAX_COUNT_DIGITS:
             raise errors.unexpected_token(self._soql, _place(token), str(token))
         return int(token)
+
+
+def _ordering(tree: Node) -> Ordering:
+    words = {token.type for child in _trees(tree) for token in child.children if isinstance(token, Token)}
+    return Ordering(
+        operand=_operand(_trees_of(tree)[0]), descending="DESC" in words, nulls_last="LAST" in words
+    )
+
+
+def _type_of(tree: Node) -> TypeOf:
+    reference = _tokens(tree, "NAME")[0]
+    otherwise = [path for child in _trees(tree) if child.data == "type_else" for path in _trees(child)]
+    return TypeOf(
+        reference=str(reference),
+        place=_place(reference),
+        branches=tuple(_type_branch(child) for child in _trees(tree) if child.data == "type_branch"),
+        otherwise=tuple(map(_path, otherwise)),
+    )
+
+
+def _type_branch(tree: Node) -> TypeBranch:
+    sobject = _tokens(tree, "NAME")[0]
+    return TypeBranch(sobject=str(sobject), place=_place(sobject), fields=tuple(map(_path, _trees(tree))))
+
+
+def _operand(tree: Node) -> Operand:
+    return _path(tree) if tree.data == "path" else _function(tree)
 
 
 def _path(tree: Node) -> Path:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.describe import describe_global, describe_object
 from sf_pipelines.emulator.schema.model import OrgSchema
 
+GOLDEN = Path(__file__).parent / "golden" / "describe_case.json"
 OBJECT_KEYS = {
     "name", "label", "labelPlural", "keyPrefix", "custom", "createable", "updateable", "deletable",
     "undeletable", "queryable", "replicateable", "retrieveable", "searchable", "mergeable", "triggerable",
@@ -60,12 +63,36 @@ def test_required_on_create_follows_from_three_keys(schema: OrgSchema) -> None:
     assert required == ["LastName", "Company"]
 
 
+def test_the_keys_of_every_field_agree(schema: OrgSchema) -> None:
+    for name in schema.objects:
+        described = describe_object(schema, name, "66.0")
+        assert sum(field["nameField"] for field in described["fields"]) <= 1
+        for field in described["fields"]:
+            assert bool(field["referenceTo"]) == (field["type"] == "reference"), (name, field["name"])
+            assert not (field["autoNumber"] and field["createable"])
+            assert not (field["unique"] and not field["filterable"])
+            if field["type"] == "boolean":
+                assert not field["nillable"]
+                assert field["defaultedOnCreate"]
+
+
+def test_a_describe_is_as_the_golden_file_has_it(schema: OrgSchema) -> None:
+    text = json.dumps(describe_object(schema, "Case", "66.0"), indent=1) + "\n"
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
 def test_children_say_which_deletes_cascade(schema: OrgSchema) -> None:
     children = describe_object(schema, "Account", "66.0")["childRelationships"]
     cascades = {
         child["relationshipName"]: child["cascadeDelete"] for child in children if child["relationshipName"]
     }
-    assert cascades == {"ChildAccounts": False, "Contacts": True, "Opportunities": True}
+    assert cascades == {
+        "ChildAccounts": False, "Contacts": True, "Opportunities": True, "Cases": False, "Tasks": True,
+    }  # fmt: skip
+    [cases] = [child for child in children if child["relationshipName"] == "Cases"]
+    assert cases["restrictedDelete"]
 
 
 def test_describe_global_lists_all_objects_without_fields(schema: OrgSchema) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.org import Org
-from sf_pipelines.emulator.schema.fields import SchemaError
+from sf_pipelines.emulator.schema.errors import SchemaError
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import FieldSchema, OrgSchema
 
@@ -126,16 +127,78 @@ def test_a_custom_object_works_from_end_to_end(custom: OrgSchema, clock: Clock) 
         ("Account: {colour: red}", "unknown keys"),
         ("Account: {fields: {A__c: {colour: red}}}", "unknown keys"),
         ("Account: {fields: {A__c: {derived: '1'}}}", "unknown keys"),
-        ("Account: {fields: {A__c: {type: text}}}", "unknown type 'text'"),
+        ("Account: {fields: {A__c: {type: words}}}", "line 1: Account.A__c has the unknown type 'words'"),
+        (
+            "Account:\n  fields:\n    A__c: {type: int}\n    A__c: {type: int}\n",
+            "line 4: A__c stands here twice",
+        ),
+        (
+            "Account:\n  fields:\n    A__c: {length: ten}",
+            "line 3: Account.A__c: the value of 'length' must be a int",
+        ),
+        ("Account: {fields: {A__c: {length: 0}}}", "'length' must be from 1 to"),
+        ("Account: {fields: {A__c: {type: number, precision: 2, scale: 3}}}", "'scale' can't be more"),
+        ("Account: {fields: {A__c: {type: text, scale: true}}}", "'scale' must be a int"),
+        ("Account: {fields: {A__c: {type: text, values: [a]}}}", "only combobox and"),
+        ("Account: {fields: {A__c: {type: picklist, values: [yes]}}}", "a picklist value is text"),
+        ("Account: {fields: {A__c: {type: picklist, values: [a, a]}}}", "a picklist value twice"),
+        (
+            "Account: {fields: {A__c: {type: picklist, values: [a], restricted: true, default: b}}}",
+            "isn't one of",
+        ),
+        ("Account: {fields: {A__c: {type: auto_number}}}", "is an auto-number: add `format:`"),
+        ("Account: {fields: {A__c: {type: formula, formula: '1'}}}", "add `returns:`"),
+        ("Account: {fields: {A__c: {type: formula, returns: int, formula: '1'}}}", "add `returns:`"),
+        (
+            "Account: {fields: {A__c: {type: formula, returns: double, formula: Nme * 2}}}",
+            "no such column: Nme",
+        ),
+        ("Account: {fields: {A__c: {type: formula, returns: double, formula: '\"Nme\"'}}}", "without quotes"),
+        (
+            "Account: {fields: {A__c: {type: formula, returns: date, formula: date('now')}}}",
+            "isn't an SQL expression",
+        ),
+        (
+            "Account: {fields: {A__c: {type: formula, returns: double, formula: (SELECT 1)}}}",
+            "isn't an SQL express",
+        ),
+        (
+            "Account: {fields: {A__c: {type: lookup, to: Account, relationship: Parent}}}",
+            "Parent exists already",
+        ),
+        ("Contact: {fields: {A__c: {type: master_detail, to: Account}}}", "a standard object none"),
+        ("A__c: {fields: {B__c: {type: master_detail, to: A__c}}}", "can't be the master of itself"),
+        ("A__c: {name: {format: x}}", "is an auto-number"),
+        ("Account: {validation_rules: {name: a}}", "must be a list of rules"),
+        ("Account: {validation_rules: [{name: a, message: m}]}", "needs 'error_condition'"),
+        ("Account: {validation_rules: [{name: a, error_condition: '1'}]}", "needs 'message'"),
+        ("Account: {validation_rules: [{name: a, error_condition: Nme, message: m}]}", "no such column: Nme"),
+        ("Account: {validation_rules: [{name: a, colour: red}]}", "a rule has unknown keys"),
+        (
+            "Account: {validation_rules: [{name: a, error_condition: '1', message: m, field: B}]}",
+            "names the field 'B'",
+        ),
+        (
+            "Account: {validation_rules: [{name: a, error_condition: '1', message: m, events: delete}]}",
+            "'events' lists",
+        ),
+        ("Account: {triggers: [{name: a, message: m}, {name: A, message: m}]}", "two rules named 'a'"),
+        ("Account: {duplicate_rules: [{name: a}]}", "needs 'fields'"),
+        ("Account: {duplicate_rules: [{name: a, fields: [AnnualRevenue]}]}", "can't be matched"),
+        (
+            "Account: {duplicate_rules: [{name: a, fields: [Name], action: warn}]}",
+            "'action' is block or allow",
+        ),
         ("Account: {fields: {A__c: {type: reference}}}", "without a target"),
         ("Account: {fields: {A__c: {type: reference, to: [Nope]}}}", "isn't in the schema"),
         ("Account: {fields: {A__c: {type: picklist}}}", "without values"),
-        ("Account: {fields: {A__c: {type: date, default: 2024-01-01}}}", "default of a date"),
+        ("Account: {fields: {A__c: {type: date, default: '2024-01-01'}}}", "default of a date"),
         ("Account: {fields: {A__c: {type: boolean, default: 'no'}}}", "default of a boolean"),
         ("Account: {fields: {A__c: {type: date, unique: true}}}", "can be unique"),
         ("Foo__c: {key_prefix: '001'}", "key prefix '001' is taken"),
     ],
 )
 def test_a_wrong_schema_file_is_refused_with_the_mend(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(SchemaError, match=message):
+    with pytest.raises(SchemaError, match=re.escape(message)) as caught:
         load_schema(_file(tmp_path, text))
+    assert "schema.yaml" in str(caught.value)

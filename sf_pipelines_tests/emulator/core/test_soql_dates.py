@@ -49,6 +49,7 @@ TODAY = date(2026, 3, 18)  # a Wednesday
         ("LAST_N_YEARS:2", "2024-01-01", "2026-01-01"),
         ("NEXT_N_YEARS:1", "2027-01-01", "2028-01-01"),
         ("LAST_N_YEARS:9999", "0001-01-01", "2026-01-01"),
+        ("LAST_N_FISCAL_QUARTERS:1", "2025-10-01", "2026-01-01"),
         ("N_FISCAL_YEARS_AGO:1", "2025-01-01", "2026-01-01"),
     ],
 )
@@ -56,7 +57,18 @@ def test_a_date_literal_means_its_days(literal: str, start: str, end: str) -> No
     assert date_range(literal, TODAY) == (date.fromisoformat(start), date.fromisoformat(end))
 
 
-@pytest.mark.parametrize("text", ["THIS_DAY", "LAST_N_DAYS", "TODAY:1", "SOON", "LAST_N_DAYS:x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "THIS_DAY",
+        "LAST_N_DAYS",
+        "TODAY:1",
+        "SOON",
+        "LAST_N_DAYS:x",
+        "THIS_FISCAL_WEEK",
+        "LAST_N_FISCAL_DAYS:2",
+    ],
+)
 def test_another_name_is_no_date_literal(text: str) -> None:
     assert date_range(text, TODAY) is None
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.org import Org
-from sf_pipelines_tests.emulator.core.helpers import query_refusal
+from sf_pipelines_tests.emulator.core.helpers import add, query_refusal
 
 REFERENCE = "Please reference your WSDL or the describe call for the appropriate names."
 
@@ -56,14 +57,15 @@ def test_an_unknown_relationship_is_named(org: Org) -> None:
         ("SELECT FIELDS(SOME) FROM Account LIMIT 1", "FIELDS() takes one of"),
         ("SELECT COUNT(), Id FROM Account", "COUNT() must be the only element"),
         ("SELECT Id FROM Opportunity WHERE CloseDate = 2024-02-31", "Invalid date: 2024-02-31"),
-        ("SELECT Name, COUNT(Id) FROM Account GROUP BY Name HAVING COUNT(Id) > 1",
-         "GROUP BY is not supported"),
-        ("SELECT SUM(AnnualRevenue) total FROM Account", "The function SUM() in SELECT is not supported"),
-        ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "Parent-to-child subqueries is not supported"),
-        ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Account", "TYPEOF is not supported"),
-        ("SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact)", "Semi-joins is not supported"),
-        ("SELECT Id FROM Account WHERE CALENDAR_YEAR(CreatedDate) = 2024", "CALENDAR_YEAR() in WHERE"),
-        ("SELECT Parent.Parent.Parent.Parent.Parent.Parent.Name FROM Account", "more than 5 parent levels"),
+        ("SELECT Parent.Parent.Parent.Parent.Parent.Parent.Name FROM Account",
+         "cannot query foreign key relationships more than 5 levels away from the root entity object."),
+        ("SELECT Id FROM Account WITH NOTHING", "unexpected token: 'NOTHING'"),
+        ("SELECT Id FROM Account USING SCOPE nobody", "'nobody' is not a scope of USING SCOPE"),
+        ("SELECT Id FROM Account WHERE Name = 'a' HAVING COUNT(Id) > 1", "unexpected token: 'HAVING'"),
+        ("SELECT NOW(CreatedDate) FROM Account", "The function NOW() is not supported by this org"),
+        ("SELECT Id FROM Account WHERE DISTANCE(Place__c, GEOLOCATION(37.7, -122.4), 'mi') < 20",
+         "The function DISTANCE() is not supported by this org"),
+        ("SELECT Id FROM Account WHERE Name = '" + "x" * 4_001 + "'", "longer than 4000 characters"),
         ("SELECT Id FROM Account WHERE Name = '" + "x" * 100_000 + "'",
          "cannot be longer than 100000 characters"),
     ],
@@ -138,8 +140,33 @@ def test_a_nest_without_end_is_too_complicated(org: Org) -> None:
     assert query_refusal(org, f"SELECT Id FROM Account WHERE {nest}").code == "QUERY_TOO_COMPLICATED"
 
 
-def test_an_offset_beyond_2000_is_out_of_range(org: Org) -> None:
-    error = query_refusal(org, "SELECT Id FROM Account OFFSET 2001")
+def test_a_page_that_the_database_can_not_read_is_too_complicated(org: Org) -> None:
+    columns = ", ".join(f"FORMAT(Name) a{number}" for number in range(2001))
+    add(org, "Account", Name="a")
+    result = org.query(f"SELECT {columns} FROM Account")
+    with pytest.raises(SalesforceError) as caught:
+        result.read_page(0, 1)
+    assert caught.value.code == "QUERY_TOO_COMPLICATED"
+
+
+def test_the_parents_of_a_query_are_limited(org: Org) -> None:
+    users = ("Manager", "CreatedBy", "LastModifiedBy")
+    heads = ("Owner", "CreatedBy", "LastModifiedBy")
+    paths = [f"{a}.CreatedBy.{b}.{c}.Name" for a in heads for b in users for c in users]
+    more = [f"Parent.{path}" for path in paths]
+    assert "at most 55" in query_refusal(org, f"SELECT {', '.join(paths + more)} FROM Account").message
+
+
+@pytest.mark.parametrize(
+    "soql",
+    [
+        "SELECT Id FROM Account OFFSET 2001",
+        "SELECT COUNT() FROM Account OFFSET 2001",
+        "SELECT (SELECT Id FROM Contacts OFFSET 2001) FROM Account",
+    ],
+)
+def test_an_offset_beyond_2000_is_out_of_range(org: Org, soql: str) -> None:
+    error = query_refusal(org, soql)
     assert (error.code, error.message) == (
         "NUMBER_OUTSIDE_VALID_RANGE",
         "Maximum SOQL offset allowed is 2000",
@@ -158,6 +185,11 @@ def test_a_field_selected_twice_is_refused(org: Org) -> None:
         ("SELECT COUNT() FROM Account", "Implementation restriction: "),
         ("SELECT Industry FROM Account GROUP BY Industry", "Implementation restriction: GROUP BY"),
         ("SELECT MAX(Name) FROM Account", "Implementation restriction: "),
+        ("SELECT FORMAT(MAX(Name)) FROM Account", "Implementation restriction: "),
+        (
+            "SELECT CALENDAR_YEAR(CreatedDate) FROM Account GROUP BY CALENDAR_YEAR(CreatedDate)",
+            "Implementation restriction: GROUP BY",
+        ),
         ("SELECT Id FROM Account OFFSET 5", "Implementation restriction: OFFSET"),
         ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "Implementation restriction: Parent-to-child"),
         ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Account", "Implementation restriction: TYPEOF"),

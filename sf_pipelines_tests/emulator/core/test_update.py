@@ -67,3 +67,9 @@ def test_all_or_none_leaves_everything_as_it_was(org: Org) -> None:
     results = org.update("Account", [{"Id": id_, "Name": "B"}, {"Id": "abc"}], all_or_none=True)
     assert [r.errors[0].code for r in results] == ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "MALFORMED_ID"]
     assert rows(org, "SELECT Name FROM Account") == [("A",)]
+
+
+def test_a_bad_row_beside_a_row_that_changes_a_key_fails_alone(org: Org) -> None:
+    id_ = add(org, "Account", Name="A")
+    bad, good = org.update("Account", [{"Name": "x"}, {"Id": id_, "External_Id__c": "E-1"}])
+    assert (bad.errors[0].code, good.success) == ("MISSING_ARGUMENT", True)

@@ -24,7 +24,7 @@ Invoice__c:
 Line__c:
   fields:
     Invoice__c:
-      {type: reference, to: [Invoice__c], relationship: Invoice__r, required: true, cascade_delete: true}
+      {type: reference, to: [Invoice__c], relationship: Invoice__r, required: true, on_delete: cascade}
     Account__c: {type: reference, to: [Account], relationship: Account__r}
 """
 SLOW = LatencyProfile(name="slow", trigger_ms_per_row={"Account": 30_000.0, "Invoice__c": 30_000.0})

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sf_pipelines.emulator.bulk import ingest_run, upload
+from sf_pipelines.emulator.bulk import settings, upload
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
 
@@ -182,18 +183,18 @@ def test_a_row_of_another_width_fails_alone(caller: Caller) -> None:
 
 
 def test_a_row_that_breaks_later_leaves_earlier_batches_committed(caller: Caller) -> None:
-    rows = [f"a{n}" for n in range(ingest_run.BATCH_ROWS + 5)]
+    rows = [f"a{n}" for n in range(settings.BATCH_ROWS + 5)]
     rows[-1] = 'say "hi"'
     job = caller.run_ingest("Name\n" + "\n".join(rows) + "\n")
 
     done = rows_of(caller.results(job["id"], "successfulResults"))
     left = rows_of(caller.results(job["id"], "unprocessedrecords"))
-    assert (job["state"], done, left) == ("Failed", ingest_run.BATCH_ROWS, 5)
+    assert (job["state"], done, left) == ("Failed", settings.BATCH_ROWS, 5)
     assert caller.query("SELECT COUNT() FROM Account")["totalSize"] == done
 
 
 def test_success_failed_and_unprocessed_make_up_the_upload(caller: Caller) -> None:
-    total = 2 * ingest_run.BATCH_ROWS + 7
+    total = 2 * settings.BATCH_ROWS + 7
     caller.surface.limits.put("DailyBulkApiBatches", used=0, maximum=2)
     content = "Name,Phone\n" + "".join(f"{'' if n % 100 == 0 else n},1\n" for n in range(total))
 
@@ -204,11 +205,11 @@ def test_success_failed_and_unprocessed_make_up_the_upload(caller: Caller) -> No
     assert counts == [19_800, 200, 7]
     assert sum(counts) == total
     assert job["state"] == "Failed"
-    assert job["errorMessage"].startswith("LimitExceeded")
+    assert job["errorMessage"].startswith("ExceededQuota")
 
 
 def test_each_batch_of_ten_thousand_is_counted(caller: Caller) -> None:
-    caller.run_ingest("Name\n" + "a\n" * (ingest_run.BATCH_ROWS + 1))
+    caller.run_ingest("Name\n" + "a\n" * (settings.BATCH_ROWS + 1))
 
     assert caller.surface.limits.used("DailyBulkApiBatches") == 2
 
@@ -270,7 +271,7 @@ def test_an_aborted_job_leaves_all_rows_unprocessed(caller: Caller) -> None:
 
 
 def test_a_running_job_that_is_aborted_accounts_for_every_row(caller: Caller) -> None:
-    total = 5 * ingest_run.BATCH_ROWS
+    total = 5 * settings.BATCH_ROWS
     job_id = caller.new_ingest()["id"]
     caller.put_csv(job_id, "Name\n" + "a\n" * total)
     caller.patch(f"/jobs/ingest/{job_id}", {"state": "UploadComplete"})
@@ -392,3 +393,80 @@ def test_results_come_compressed_when_the_client_accepts_it(caller: Caller) -> N
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.raw.read(decode_content=False)) == plain.content
     assert plain.headers["Content-Length"] == str(len(plain.content))
+
+
+def test_a_job_that_gets_no_data_in_a_day_has_failed(caller: Caller, clock: Clock) -> None:
+    job_id = caller.new_ingest()["id"]
+
+    clock.advance(DAY_SECONDS + 1)
+    log_in_again(caller)
+
+    job = caller.get(f"/jobs/ingest/{job_id}").json()
+    assert (job["state"], job["errorMessage"]) == (
+        "Failed",
+        "Timeout : The job was open for longer than 24 hours",
+    )
+    assert error_of(caller.put_csv(job_id, "Name\na\n"))[:2] == (400, "INVALIDJOBSTATE")
+
+
+def test_a_hard_delete_needs_its_permission(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = caller.surface.workers
+    monkeypatch.setattr(workers, "settings", dataclasses.replace(workers.settings, hard_delete_allowed=False))
+
+    refused = caller.post("/jobs/ingest", {"object": "Account", "operation": "hardDelete"})
+
+    assert error_of(refused)[:2] == (403, "FEATURENOTENABLED")
+
+
+@pytest.mark.parametrize(
+    ("sobject", "rule", "code"),
+    [
+        ("Lead", "01Qxx0000000001EAA", None),
+        ("Lead", "nope", "INVALIDJOB"),
+        ("Account", "01Qxx0000000001", "INVALIDJOB"),
+    ],
+)
+def test_an_assignment_rule_is_for_leads_and_cases(
+    caller: Caller, sobject: str, rule: str, code: str | None
+) -> None:
+    body = {"object": sobject, "operation": "insert", "assignmentRuleId": rule}
+    response = caller.post("/jobs/ingest", body)
+
+    if code is None:
+        assert response.json()["assignmentRuleId"] == rule
+    else:
+        assert error_of(response)[:2] == (400, code)
+
+
+def test_the_daily_records_run_out(caller: Caller) -> None:
+    caller.surface.limits.put("DailyBulkRecords", used=0, maximum=2)
+    job = caller.run_ingest("Name\na\nb\nc\n")
+
+    assert (job["state"], job["numberRecordsProcessed"]) == ("Failed", 0)
+    assert rows_of(caller.results(job["id"], "unprocessedrecords")) == 3
+    assert "DailyBulkRecords" not in caller.get("/limits").json()
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ("", 1),
+        ("jobType=V2Ingest", 1),
+        ("jobType=Classic", 0),
+        ("concurrencyMode=Parallel", 1),
+        ("concurrencyMode=serial", 0),
+        ("isPkChunkingEnabled=false", 1),
+        ("isPkChunkingEnabled=true", 0),
+    ],
+)
+def test_the_list_is_filtered(caller: Caller, filters: str, found: int) -> None:
+    caller.new_ingest()
+
+    assert len(caller.get(f"/jobs/ingest?{filters}").json()["records"]) == found
+
+
+def test_a_closed_job_that_waits_can_be_deleted(caller: Caller) -> None:
+    job_id = caller.new_ingest()["id"]
+    caller.surface.jobs.change(job_id, state="UploadComplete")
+
+    assert caller.delete(f"/jobs/ingest/{job_id}").status_code == 204

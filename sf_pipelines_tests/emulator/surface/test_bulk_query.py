@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+from datetime import timedelta
 
 import pytest
 
 from sf_pipelines.emulator.bulk import query_routes
+from sf_pipelines.emulator.bulk.settings import BATCH_LIMIT_MS, QUERY_RETRIES
+from sf_pipelines.emulator.clock import Clock
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
 
 
@@ -114,6 +118,8 @@ def test_a_wrong_page_request_is_refused(caller: Caller, params: dict[str, str])
     "soql",
     [
         "SELECT COUNT() FROM Account",
+        "SELECT Industry FROM Account GROUP BY Industry",
+        "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
         "SELECT Id FROM Account OFFSET 5",
         "SELECT BillingAddress FROM Account",
         "SELECT Nope FROM Account",
@@ -161,3 +167,47 @@ def test_ingest_and_query_jobs_are_kept_apart(caller: Caller) -> None:
     assert caller.get(f"/jobs/ingest/{job['id']}").status_code == 404
     assert [one["id"] for one in caller.get("/jobs/query").json()["records"]] == [job["id"]]
     assert caller.get("/jobs/ingest").json()["records"] == []
+
+
+def test_a_query_past_its_time_fails_after_fifteen_retries(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = caller.surface.workers
+    slow = dataclasses.replace(workers.settings, query_ms=BATCH_LIMIT_MS + 1)
+    monkeypatch.setattr(workers, "settings", slow)
+
+    job = caller.run_query("SELECT Id FROM Account")
+
+    assert (job["state"], job["retries"]) == ("Failed", QUERY_RETRIES)
+    assert job["errorMessage"] == "Timeout : Retried more than 15 times"
+    assert error_of(caller.get(f"/jobs/query/{job['id']}/results"))[:2] == (400, "INVALIDJOBSTATE")
+
+
+def test_the_daily_result_bytes_run_out(caller: Caller) -> None:
+    fill(caller, 3)
+    caller.surface.limits.put("DailyBulkV2QueryFileStorageMB", used=0, maximum=0)
+
+    job = caller.run_query("SELECT Name FROM Account")
+
+    assert job["state"] == "Failed"
+    assert "Max bulk v2 query result size stored" in job["errorMessage"]
+
+
+def test_text_of_any_script_is_paged_at_row_borders(caller: Caller) -> None:
+    names = ["é", "a", "日本", 'q"q', "b"]
+    caller.surface.org.create("Account", [{"Name": name} for name in names])
+    path = f"/jobs/query/{caller.run_query('SELECT Name FROM Account ORDER BY Id')['id']}/results"
+    locator = caller.get(path, params={"maxRecords": 3}).headers["Sforce-Locator"]
+
+    page = caller.get(path, params={"maxRecords": 3, "locator": locator}).content.decode()
+
+    assert page == '"Name"\n"q""q"\n"b"\n'
+
+
+def test_query_results_are_kept_seven_days(caller: Caller, clock: Clock) -> None:
+    path = f"/jobs/query/{caller.run_query('SELECT Id FROM Account')['id']}"
+
+    clock.advance(timedelta(days=7).total_seconds() + 1)
+    caller.http.headers["Authorization"] = f"Bearer {caller.surface.oauth.open_session().token}"
+
+    assert error_of(caller.get(path))[:2] == (404, "NOT_FOUND")

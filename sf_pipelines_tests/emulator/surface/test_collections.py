@@ -57,6 +57,15 @@ def test_an_update_without_an_id_fails_alone(caller: Caller) -> None:
     assert rows[1]["errors"][0]["message"] == "Id not specified in an update call"
 
 
+def test_rows_that_are_refused_beforehand_are_no_chunks(caller: Caller) -> None:
+    without_id = caller.patch(PATH, {"records": [typed("Account", Name="a")] * 20})
+    malformed = caller.delete(PATH, params={"ids": ",".join(f"nonsense{n}" for n in range(20))})
+
+    assert {row["errors"][0]["statusCode"] for row in without_id.json()} == {"MISSING_ARGUMENT"}
+    assert {row["errors"][0]["statusCode"] for row in malformed.json()} == {"MALFORMED_ID"}
+    assert (len(without_id.json()), len(malformed.json())) == (20, 20)
+
+
 def test_an_upsert_says_what_it_created(caller: Caller) -> None:
     caller.create("Account", Name="a", External_Id__c="e-1")
     records = [

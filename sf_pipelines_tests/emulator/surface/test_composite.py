@@ -140,3 +140,77 @@ def test_an_error_inside_has_the_same_shape_as_outside(caller: Caller) -> None:
     outside = caller.post("/sobjects/Contact", {"FirstName": "Ann"})
     assert error_of(outside)[0] == answer["httpStatusCode"]
     assert answer["body"] == outside.json()
+
+
+def test_a_bad_reference_id_is_told_in_salesforces_words(caller: Caller) -> None:
+    response = caller.post("/composite", {"compositeRequest": [sub("GET", "/limits", "my-ref")]})
+
+    expected = (
+        "Provided referenceId ('my-ref') must start with a letter or a number, "
+        "and it can contain only letters, numbers and underscores ('_')."
+    )
+    assert error_of(response) == (400, "JSON_PARSER_ERROR", expected)
+
+
+def test_the_family_is_listed(caller: Caller) -> None:
+    assert caller.get("/composite").json() == {
+        name: f"{B}/composite/{name}" for name in ("tree", "batch", "sobjects", "graph")
+    }
+
+
+def test_references_are_case_sensitive(caller: Caller) -> None:
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "acc", {"Name": "a"}),
+        sub("GET", "/sobjects/Account/@{ACC.id}", "bad"),
+    )
+
+    assert answers[1]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+
+
+def test_all_or_none_undoes_collections_that_say_success(caller: Caller) -> None:
+    records = [{"attributes": {"type": "Account"}, "Name": "a"}]
+    answers = send(
+        caller,
+        sub("POST", "/composite/sobjects", "many", {"records": records}),
+        sub("POST", "/sobjects/Account", "bad", {}),
+        all_or_none=True,
+    )
+
+    assert answers[0]["httpStatusCode"] == 400
+    assert count(caller) == 0
+
+
+@pytest.mark.parametrize("name", ["allOrNone", "collateSubrequests"])
+def test_a_flag_that_is_no_boolean_is_refused(caller: Caller, name: str) -> None:
+    body = {name: "yes", "compositeRequest": [sub("GET", "/limits", "r")]}
+
+    assert error_of(caller.post("/composite", body))[:2] == (400, "JSON_PARSER_ERROR")
+
+
+def test_a_row_that_the_caller_has_already_is_no_failure(caller: Caller) -> None:
+    path = f"/sobjects/Account/{caller.create('Account', Name='a')}"
+    tag = caller.get(path).headers["ETag"]
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "new", {"Name": "b"}),
+        sub("GET", path, "known", httpHeaders={"If-None-Match": tag}),
+        all_or_none=True,
+    )
+
+    assert [answer["httpStatusCode"] for answer in answers] == [201, 304]
+    assert count(caller) == 2
+
+
+def test_an_ambiguous_key_undoes_an_all_or_none_request(caller: Caller) -> None:
+    for name in ("a", "b"):
+        caller.create("Account", Name=name, Code__c="twin")
+    answers = send(
+        caller,
+        sub("POST", "/sobjects/Account", "new", {"Name": "c"}),
+        sub("PATCH", "/sobjects/Account/Code__c/twin", "twin", {"Name": "d"}),
+        all_or_none=True,
+    )
+
+    assert [answer["httpStatusCode"] for answer in answers] == [400, 300]
+    assert count(caller) == 2

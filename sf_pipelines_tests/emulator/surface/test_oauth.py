@@ -134,16 +134,6 @@ def test_a_revoked_token_is_dead(caller: Caller) -> None:
     assert requests.post(address, data={"token": token}, timeout=10).json()["error"] == "invalid_token"
 
 
-def test_the_identity_url_and_userinfo_name_user_and_org(server: EmulatorServer, caller: Caller) -> None:
-    token = ask(server, {"grant_type": "client_credentials", **client(server)}).json()
-
-    identity = caller.get(token["id"]).json()
-    userinfo = caller.get(caller.url + "/services/oauth2/userinfo").json()
-
-    assert identity["organization_id"] == userinfo["organization_id"] == server.surface.org.org_id
-    assert userinfo["preferred_username"] == server.credentials.username
-
-
 @pytest.fixture(scope="module")
 def signing_key() -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=2048)
@@ -176,6 +166,13 @@ def test_a_signed_assertion_earns_a_token(jwt_server: EmulatorServer, signing_ke
     assert works(jwt_server, body["access_token"])
 
 
+def test_the_expiry_may_be_digits_in_a_string(jwt_server: EmulatorServer, signing_key: RSAPrivateKey) -> None:
+    expiry = str(int((NOW + timedelta(minutes=3)).timestamp()))
+    form = {"grant_type": JWT_GRANT, "assertion": assertion(jwt_server, signing_key, exp=expiry)}
+
+    assert ask(jwt_server, form).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("change", "error", "description"),
     [
@@ -184,6 +181,8 @@ def test_a_signed_assertion_earns_a_token(jwt_server: EmulatorServer, signing_ke
         ({"aud": "https://example.com"}, "invalid_grant", "audience is invalid"),
         ({"exp": NOW - timedelta(seconds=1)}, "invalid_grant", "invalid assertion"),
         ({"exp": NOW + timedelta(minutes=10)}, "invalid_grant", "invalid assertion"),
+        ({"exp": "soon"}, "invalid_grant", "invalid assertion"),
+        ({"exp": True}, "invalid_grant", "invalid assertion"),
     ],
 )
 def test_a_wrong_claim_is_refused(

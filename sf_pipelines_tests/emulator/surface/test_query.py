@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.http.query import CHILD_ROWS_OF_A_PAGE
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
 
 
@@ -90,6 +91,101 @@ def test_only_query_all_sees_deleted_rows(caller: Caller) -> None:
     assert caller.get("/query", params=soql).json()["totalSize"] == 0
     (record,) = caller.get("/queryAll", params=soql).json()["records"]
     assert record["IsDeleted"] is True
+
+
+def with_contacts(caller: Caller, count: int, account: str) -> str:
+    """An account of that name with contacts c0, c1, ...; its id."""
+    org = caller.surface.org
+    id_ = caller.create("Account", Name=account)
+    contacts = [{"LastName": f"c{n}", "AccountId": id_} for n in range(count)]
+    assert all(row.success for row in org.create("Contact", contacts))
+    return id_
+
+
+def test_aggregates_are_aggregate_results(caller: Caller) -> None:
+    with_contacts(caller, 2, "Acme")
+    with_contacts(caller, 1, "Bolt")
+
+    body = caller.query(
+        "SELECT Account.Name, COUNT(Id), MAX(LastName) last, MIN(CreatedDate) FROM Contact "
+        "GROUP BY Account.Name ORDER BY COUNT(Id)"
+    )
+
+    assert_golden("query_aggregate.json", body)
+
+
+def test_children_stand_in_their_records_as_pages(caller: Caller) -> None:
+    with_contacts(caller, 2, "Acme")
+    caller.create("Account", Name="Bolt")
+
+    body = caller.query(
+        "SELECT Name, (SELECT LastName, Account.Name FROM Contacts ORDER BY LastName), Site FROM Account "
+        "ORDER BY Name"
+    )
+
+    assert_golden("query_children.json", body)
+
+
+def test_a_record_of_many_kinds_says_which_it_is(caller: Caller) -> None:
+    caller.create("Lead", LastName="Ann", Company="Acme")
+
+    soql = "SELECT Owner.Name, Owner.Type FROM Lead"
+    (record,) = caller.query(soql)["records"]
+    (typed,) = caller.query("SELECT TYPEOF Owner WHEN User THEN Username ELSE Name END FROM Lead")["records"]
+
+    attributes = record["Owner"]["attributes"]
+    assert attributes["type"] == record["Owner"]["Type"] == "User"
+    assert typed["Owner"] == {"attributes": attributes, "Username": "integration@emulator.example"}
+
+
+def test_more_children_than_a_page_have_a_cursor_of_their_own(caller: Caller) -> None:
+    with_contacts(caller, 450, "Acme")
+    options = {"headers": {"Sforce-Query-Options": "batchSize=200"}}
+
+    (record,) = caller.query("SELECT (SELECT LastName FROM Contacts) FROM Account", **options)["records"]
+    page, names = record["Contacts"], []
+    while True:
+        names += [child["LastName"] for child in page["records"]]
+        if page["done"]:
+            break
+        page = caller.get(caller.url + page["nextRecordsUrl"], **options).json()
+
+    assert names == [f"c{n}" for n in range(450)]
+    assert page["totalSize"] == 450
+
+
+def test_children_shrink_a_page_but_none_is_lost(caller: Caller) -> None:
+    for n in range(3):
+        with_contacts(caller, CHILD_ROWS_OF_A_PAGE // 2, f"a{n}")
+
+    first = caller.query("SELECT Name, (SELECT Id FROM Contacts) FROM Account ORDER BY Name")
+    second = caller.get(caller.url + first["nextRecordsUrl"]).json()
+
+    assert [record["Name"] for record in first["records"]] == ["a0", "a1"]
+    assert [record["Name"] for record in second["records"]] == ["a2"]
+    assert (first["done"], second["done"], second["totalSize"]) == (False, True, 3)
+
+
+def test_a_shrunk_page_after_a_row_that_is_gone_repeats_none(caller: Caller) -> None:
+    ids = [with_contacts(caller, CHILD_ROWS_OF_A_PAGE // 2, f"a{n}") for n in range(6)]
+    page = caller.query("SELECT Name, (SELECT Id FROM Contacts) FROM Account ORDER BY Name")
+    caller.surface.org.delete("Account", [ids[2]], hard=True)
+
+    names = [record["Name"] for record in page["records"]]
+    while not page["done"]:
+        page = caller.get(caller.url + page["nextRecordsUrl"]).json()
+        names += [record["Name"] for record in page["records"]]
+
+    assert names == ["a0", "a1", "a3", "a4", "a5"]
+
+
+def test_groups_are_never_paged(caller: Caller) -> None:
+    fill(caller, 300)
+    soql = "SELECT Name, COUNT(Id) FROM Account GROUP BY Name"
+
+    page = caller.query(soql, headers={"Sforce-Query-Options": "batchSize=200"})
+
+    assert (page["done"], len(page["records"])) == (True, 300)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden, error_of
@@ -153,3 +155,103 @@ def test_a_parent_is_named_by_its_key(caller: Caller) -> None:
 
     assert caller.post("/sobjects/Contact", body).status_code == 201
     assert caller.query("SELECT AccountId FROM Contact")["records"][0]["AccountId"] == parent
+
+
+def test_a_post_may_pretend_to_be_a_delete(caller: Caller) -> None:
+    path = f"/sobjects/Account/{caller.create('Account', Name='a')}"
+
+    assert caller.post(path + "?_HttpMethod=delete").status_code == 204
+    assert caller.get(path).status_code == 404
+
+
+def test_a_post_may_pretend_nothing_else(caller: Caller) -> None:
+    path = f"/sobjects/Account/{caller.create('Account', Name='a')}"
+
+    assert error_of(caller.post(path + "?_HttpMethod=GET", {}))[:2] == (405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("id_", ["001xx0000000001ZZZ", "001xx000000000!"])
+def test_an_id_with_a_wrong_character_is_malformed(caller: Caller, id_: str) -> None:
+    assert error_of(caller.get(f"/sobjects/Account/{id_}")) == (400, "MALFORMED_ID", f"malformed id {id_}")
+
+
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_an_ambiguous_key_gives_the_choices_to_every_method(caller: Caller, method: str) -> None:
+    ids = [caller.create("Account", Name=name, Code__c="twin") for name in ("a", "b")]
+
+    response = getattr(caller, method)("/sobjects/account/code__c/TWIN")
+
+    assert response.status_code == 300
+    assert response.json() == [f"/services/data/v66.0/sobjects/Account/{id_}" for id_ in ids]
+
+
+def test_an_ambiguous_parent_refuses_the_row(caller: Caller) -> None:
+    for name in ("a", "b"):
+        caller.create("Account", Name=name, Code__c="twin")
+
+    response = caller.post("/sobjects/Contact", {"LastName": "Ann", "Account": {"Code__c": "twin"}})
+
+    assert error_of(response)[:2] == (400, "INVALID_FIELD")
+
+
+def test_a_row_is_upserted_by_its_id(caller: Caller) -> None:
+    id_ = caller.create("Account", Name="a")
+
+    changed = caller.patch(f"/sobjects/Account/Id/{id_[:15]}", {"Name": "b"})
+    unknown = caller.patch("/sobjects/Account/Id/001xx0000000zzzAAA", {"Name": "b"})
+
+    assert (changed.status_code, changed.json()["id"]) == (200, id_)
+    assert error_of(unknown)[:2] == (404, "NOT_FOUND")
+
+
+def test_two_callers_with_one_new_key_make_one_row(caller: Caller) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda name: caller.patch(KEY, {"Name": str(name)}), range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert caller.query("SELECT COUNT() FROM Account")["totalSize"] == 1
+
+
+def test_a_head_of_a_row_has_its_headers_and_no_body(caller: Caller) -> None:
+    path = f"/sobjects/Account/{caller.create('Account', Name='a')}"
+
+    response = caller.http.head(caller.data + path, timeout=10)
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["ETag"] == caller.get(path).headers["ETag"]
+
+
+def test_the_rows_that_a_caller_touched_last_are_its_recent_items(caller: Caller) -> None:
+    first, second, gone = (caller.create("Account", Name=name) for name in "abc")
+    caller.delete(f"/sobjects/Account/{gone}")
+    caller.get(f"/sobjects/Account/{first}?fields=Id")
+
+    items = caller.get("/sobjects/Account").json()["recentItems"]
+
+    assert [(item["Id"], item["Name"]) for item in items] == [(first, "a"), (second, "b")]
+    assert items[0]["attributes"] == {
+        "type": "Account",
+        "url": f"/services/data/v66.0/sobjects/Account/{first}",
+    }
+
+
+def test_a_call_may_leave_the_recent_items_alone(caller: Caller) -> None:
+    caller.post("/sobjects/Account", {"Name": "a"}, headers={"Sforce-Mru": "updateMru=false"})
+
+    assert caller.get("/sobjects/Account").json()["recentItems"] == []
+
+
+def test_the_auto_assign_header_is_accepted(caller: Caller) -> None:
+    response = caller.post("/sobjects/Account", {"Name": "a"}, headers={"Sforce-Auto-Assign": "FALSE"})
+
+    assert response.status_code == 201
+
+
+def test_the_checksum_mends_the_case_of_an_id_and_of_its_key_prefix(caller: Caller) -> None:
+    id_ = caller.create("Lead", LastName="Ann", Company="Acme")
+    shouted = id_.upper() if id_.upper() != id_ else id_.lower()
+    lead = "/sobjects/Lead"
+
+    assert caller.get(f"{lead}/{id_.lower()}?fields=Id").json()["Id"] == id_
+    assert caller.patch(f"{lead}/Id/{shouted}", {"LastName": "Bob"}).json()["id"] == id_
+    assert caller.delete("/composite/sobjects", params={"ids": id_.lower()}).json()[0]["id"] == id_

@@ -14,7 +14,10 @@ from sf_pipelines.emulator.bulk.jobs import Job
 from sf_pipelines.emulator.server import EmulatorError, EmulatorServer
 from sf_pipelines_tests.emulator.surface.support import Caller
 
-FOREGROUND = "from sf_pipelines.emulator.server import run_foreground\nrun_foreground(0, as_json={})\n"
+FOREGROUND = """
+from sf_pipelines.emulator.server import EmulatorServer, run_foreground
+run_foreground(EmulatorServer({}), as_json=True)
+"""
 
 
 def caller_of(server: EmulatorServer) -> Caller:
@@ -94,7 +97,7 @@ def test_stopping_twice_is_harmless() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_foreground_prints_one_json_line_and_stops_on_a_signal(number: signal.Signals) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", FOREGROUND.format(True)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", FOREGROUND.format("")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     line = json.loads(process.stdout.readline())

@@ -3,8 +3,9 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import zlib
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import pytest
 import requests
@@ -87,11 +88,114 @@ def test_a_long_answer_is_compressed_on_request(caller: Caller) -> None:
     assert packed.json() == plain.json()
 
 
-def test_a_compressed_request_is_read(caller: Caller) -> None:
-    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
-    body = gzip.compress(json.dumps({"Name": "a"}).encode())
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("deflate, gzip", "gzip"),
+        ("deflate", "deflate"),
+        ("GZIP;q=0, deflate;q=0.5", "deflate"),
+        ("gzip; q=0.0", None),
+        ("br", None),
+        ("", None),
+    ],
+)
+def test_the_client_chooses_how_the_answer_is_packed(
+    caller: Caller, accepted: str, encoding: str | None
+) -> None:
+    response = caller.get("/sobjects/Account/describe", headers={"Accept-Encoding": accepted})
+
+    assert response.headers.get("Content-Encoding") == encoding
+    assert response.json()["name"] == "Account"
+
+
+def _raw_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", _raw_deflate)]
+)
+def test_a_compressed_request_is_read(caller: Caller, encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    body = pack(json.dumps({"Name": "a"}).encode())
 
     assert caller.post("/sobjects/Account", data=body, headers=headers).status_code == 201
+    broken = caller.post("/sobjects/Account", data=body[:-2], headers=headers)
+    assert error_of(broken)[:2] == (400, "JSON_PARSER_ERROR")
+
+
+def test_a_packed_body_counts_by_its_unpacked_size(caller: Caller) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    body = gzip.compress(b'{"Name":"' + b"x" * 52_428_800 + b'"}')
+
+    response = caller.post("/sobjects/Account", data=body, headers=headers)
+
+    assert error_of(response)[:2] == (413, "REQUEST_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The HTTP entity body is required, but this request has no entity body."),
+        (b'{"Name": ', "Unexpected end-of-input at [line:1, column:10]"),
+        (
+            b'{"Name": Acme}',
+            "Unrecognized token 'Acme': was expecting ('true', 'false' or 'null') at [line:1, column:10]",
+        ),
+        (
+            b'{\n"Name": ?}',
+            "Unexpected character ('?' (code 63)): expected a valid value (number, String, array, object, "
+            "'true', 'false' or 'null') at [line:2, column:9]",
+        ),
+        (
+            b"[]",
+            "Cannot deserialize instance of object from START_ARRAY value [ "
+            "or request may be missing a required field at [line:1, column:1]",
+        ),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_told_as_salesforces_parser_tells_it(
+    caller: Caller, body: bytes, message: str
+) -> None:
+    response = caller.post("/sobjects/Account", data=body, headers={"Content-Type": "application/json"})
+
+    assert error_of(response) == (400, "JSON_PARSER_ERROR", message)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "status"),
+    [
+        ("application/xml", 406),
+        ("text/xml", 406),
+        ("application/xml, application/json;q=0.5", 200),
+        ("application/xml, */*;q=0.1", 200),
+        ("application/json", 200),
+        ("*/*", 200),
+    ],
+)
+def test_a_caller_who_takes_xml_only_is_refused(caller: Caller, accepted: str, status: int) -> None:
+    response = caller.get("/limits", headers={"Accept": accepted})
+
+    assert response.status_code == status
+    assert "Sforce-Limit-Info" in response.headers
+    if status == 406:
+        assert response.json()[0]["errorCode"] == "NOT_ACCEPTABLE"
+
+
+def test_an_xml_body_is_refused(caller: Caller) -> None:
+    headers = {"Content-Type": "application/xml"}
+    response = caller.post("/sobjects/Account", data=b"<Account/>", headers=headers)
+
+    assert error_of(response)[:2] == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_an_answer_is_indented_on_request(caller: Caller) -> None:
+    pretty = caller.get("/limits", headers={"X-PrettyPrint": "1"})
+
+    assert pretty.text.startswith('{\n  "')
+    assert "\n" not in caller.get("/limits").text
 
 
 @pytest.mark.parametrize(
@@ -163,74 +267,13 @@ def test_the_resource_map_and_the_describes_answer(caller: Caller) -> None:
     assert caller.get("/sobjects/Nope/describe").status_code == 404
 
 
-FUZZ = settings(
+@settings(
     deadline=None,
     derandomize=True,
     database=None,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-PATHS = st.sampled_from(
-    [
-        "/query",
-        "/query/{}",
-        "/sobjects/{}",
-        "/sobjects/Account",
-        "/sobjects/Account/{}",
-        "/sobjects/Account/External_Id__c/{}",
-        "/composite",
-        "/composite/sobjects",
-        "/composite/sobjects/Account/External_Id__c",
-        "/jobs/ingest",
-        "/jobs/ingest/{}",
-        "/jobs/query",
-        "/jobs/query/{}/results",
-    ]
-)
-KINDS = st.sampled_from(["application/json", "text/csv", "multipart/form-data; boundary=x"])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["records", "attributes", "type", "Name", "Id", "compositeRequest", "method", "url", "object"]
-            )
-            | st.text(max_size=5),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=12,
-)
-
-
-@settings(FUZZ, max_examples=150)
-@given(
-    method=st.sampled_from(["GET", "POST", "PATCH", "PUT", "DELETE"]), path=PATHS, part=st.text(), body=JSON
-)
-def test_no_json_makes_the_server_fail(caller: Caller, method: str, path: str, part: str, body: Any) -> None:
-    segment = requests.utils.quote(part, safe="")
-    response = caller.http.request(
-        method, caller.data + path.format(segment), params={"q": part}, json=body, timeout=10
-    )
-
-    assert response.status_code < 500, response.text
-
-
-@settings(FUZZ, max_examples=100)
-@given(
-    path=PATHS,
-    body=st.binary(max_size=200),
-    kind=KINDS,
-)
-def test_no_bytes_make_the_server_fail(caller: Caller, path: str, body: bytes, kind: str) -> None:
-    address = caller.data + path.format(requests.utils.quote(body[:20], safe=""))
-    response = caller.http.post(address, data=body, headers={"Content-Type": kind}, timeout=10)
-
-    assert response.status_code < 500, response.text
-
-
-@settings(FUZZ, max_examples=50)
 @given(noise=st.binary(min_size=1, max_size=300))
 def test_no_bytes_on_the_socket_stop_the_server(server: EmulatorServer, noise: bytes) -> None:
     host, port = server.credentials.url.removeprefix("http://").split(":")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceMalformedRequest
+from simple_salesforce.exceptions import SalesforceMalformedRequest, SalesforceResourceNotFound
 
+from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.server import EmulatorServer
 
 
@@ -42,6 +44,28 @@ def test_rows_queries_and_errors_work(server: EmulatorServer) -> None:
     assert found["records"][0]["Industry"] == "Energy"
     with pytest.raises(SalesforceMalformedRequest, match="INVALID_FIELD"):
         org.query("SELECT Nope FROM Account")
+
+
+def test_keys_replication_and_composites_work(server: EmulatorServer, clock: Clock) -> None:
+    org = connect(server)
+    accounts: Any = org.Account
+
+    assert accounts.upsert("External_Id__c/e-1", {"Name": "a"}) == 201
+    assert accounts.upsert("External_Id__c/e-1", {"Name": "b"}) == 200
+    row = accounts.get_by_custom_id("External_Id__c", "e-1")
+    gone = accounts.create({"Name": "gone"})["id"]
+    assert accounts.delete(gone) == 204
+    start, end = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=1)
+
+    assert accounts.updated(start, end)["ids"] == [row["Id"]]
+    assert [one["id"] for one in accounts.deleted(start, end)["deletedRecords"]] == [gone]
+    assert accounts.metadata()["objectDescribe"]["name"] == "Account"
+    batch = {"batchRequests": [{"method": "GET", "url": "v62.0/limits"}]}
+    assert org.restful("composite/batch", method="POST", json=batch)["hasErrors"] is False
+    with pytest.raises(SalesforceResourceNotFound, match="Provided external ID field does not exist"):
+        accounts.get("nobody")
+    with pytest.raises(SalesforceMalformedRequest, match="MALFORMED_SEARCH"):
+        org.search("FIND Acme")
 
 
 def test_bulk_2_inserts_upserts_and_queries(server: EmulatorServer) -> None:
