@@ -49,6 +49,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         f"{key.asset_key.to_user_string()}:{key.name}" for key in repository.asset_graph.asset_check_keys
     )
     assert assets == [
+        "ledger/bulk_jobs",
         "salesforce/account/extract",
         "salesforce/account/load",
         "salesforce/opportunity/extract",
@@ -66,6 +67,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "nightly_extract_schedule",
         "nightly_load_schedule",
     ]
+    assert sorted(sensor.name for sensor in repository.sensor_defs) == ["bulk_job_results"]
 
 
 def test_opportunities_wait_for_the_accounts_that_they_refer_to() -> None:

@@ -21,3 +21,12 @@ class LaunchConfig(dg.Config):
     def forced_rail(self) -> Rail | None:
         """The rail that was asked for, None to let the policy choose."""
         return None if self.rail == "auto" else Rail(self.rail)
+
+
+class LoadLaunchConfig(LaunchConfig):
+    """Launchpad form of a load."""
+
+    again: bool = Field(
+        default=False,
+        description="insert all rows of this partition a second time, although an earlier run has done it",
+    )

@@ -177,6 +177,15 @@ def failed_records(
         return [FailedRecordRow(**row) for row in connection.execute(statement).mappings()]
 
 
+def failed_values(engine: Engine, run_id: UUID, chunk: int) -> list[dict[str, str | None]]:
+    """The rows of one chunk that the org did not take, as they were sent."""
+    statement = select(failed_record.c["values"]).where(
+        failed_record.c.run_id == run_id, failed_record.c.chunk == chunk
+    )
+    with transaction(engine) as connection:
+        return list(connection.execute(statement).scalars())
+
+
 def unfinished_jobs(engine: Engine) -> list[JournalRow]:
     """Jobs that a process has to take up, the oldest first.
 

@@ -27,10 +27,19 @@ class Source:
     Attributes:
         kind: what `location` means.
         location: SQL text, `schema.table`, or the path of a file.
+        encoding: of a CSV file, by the name that Python gives it; a byte order mark is not part of the text.
     """
 
     kind: SourceKind
     location: str
+    encoding: str = "utf-8"
+
+
+class EmptyValue(StrEnum):
+    """What an empty value of the source means to the org."""
+
+    UNCHANGED = "unchanged"
+    SET_NULL = "set_null"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,11 +50,13 @@ class FieldMapping:
         field: API name, or a parent by its external id, `Account.External_Id__c`.
         column: column of the source.
         values: source value to Salesforce value; a value that is not named passes unchanged.
+        empty: whether an empty value leaves the field as it is, or empties it.
     """
 
     field: str
     column: str
     values: Mapping[str, str] = dataclass_field(default_factory=dict[str, str])
+    empty: EmptyValue = EmptyValue.UNCHANGED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +84,7 @@ class LoadSync:
         name: unique, used in the ledger and as run tag; by default `<object>_load`.
         key: the Salesforce field that identifies a row: external id for upsert, `Id` for update and
             delete, a natural unique column for insert. It must be one of `fields`.
+        only_changed: whether rows are left out that the org last accepted as they are.
     """
 
     name: str
@@ -84,6 +96,7 @@ class LoadSync:
     tolerance: Tolerance = Tolerance()
     latency_class: LatencyClass = LatencyClass.BATCH
     criticality: Criticality = Criticality.NORMAL
+    only_changed: bool = False
 
     @property
     def field_names(self) -> tuple[str, ...]:

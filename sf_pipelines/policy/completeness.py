@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
 from sf_pipelines.model.sync import Tolerance
+from sf_pipelines.policy.accounting import Disagreement, DisagreementKind
 
 
 def load_verdict(
-    counts: OutcomeCounts, tolerance: Tolerance, *, disagreements: tuple[str, ...] = ()
+    counts: OutcomeCounts, tolerance: Tolerance, *, disagreements: tuple[Disagreement, ...] = ()
 ) -> Verdict:
     """The end of a load.
 
     Args:
         counts: rows by outcome, counted from result rows.
-        disagreements: sentences about counters of the org, or keys, that contradict the counted rows.
+        disagreements: what contradicts the counted rows. Where it is a counter of the org only, that is a
+            state of its own; no tolerance covers either.
     """
-    if counts.accounted != counts.submitted or disagreements:
+    of_rows = [item for item in disagreements if item.kind is DisagreementKind.ROWS]
+    if counts.accounted != counts.submitted or of_rows:
         return Verdict(state=VerdictState.ROWS_UNACCOUNTED, text=_unaccounted(counts, disagreements))
+    if disagreements:
+        return Verdict(state=VerdictState.COUNTERS_DISAGREE, text=_unaccounted(counts, disagreements))
     if counts.rejected == 0:
         text = f"All {counts.submitted:,} rows succeeded."
+        if counts.unchanged:
+            text += f" {counts.unchanged:,} more were left out, since the org holds them unchanged."
         return Verdict(state=VerdictState.COMPLETE, text=text)
     text = (
         f"{counts.rejected:,} of {counts.submitted:,} rows did not reach the org "
@@ -38,9 +45,9 @@ def extract_verdict(*, reported: int, received: int, written: int) -> Verdict:
     return Verdict(state=VerdictState.ROWS_UNACCOUNTED, text=text)
 
 
-def _unaccounted(counts: OutcomeCounts, disagreements: tuple[str, ...]) -> str:
+def _unaccounted(counts: OutcomeCounts, disagreements: tuple[Disagreement, ...]) -> str:
     law = (
         f"{counts.submitted:,} rows were submitted and {counts.accounted:,} are accounted for "
         f"({counts.succeeded:,} succeeded, {counts.failed:,} failed, {counts.unprocessed:,} unprocessed)."
     )
-    return " ".join((law, *disagreements))
+    return " ".join((law, *(item.text for item in disagreements)))

@@ -62,6 +62,8 @@ def test_the_metadata_of_a_load() -> None:
         "rows_succeeded": 7,
         "rows_failed": 2,
         "rows_unprocessed": 1,
+        "rows_unchanged": 0,
+        "processes": 1,
         "api_calls": 14,
         "seconds": 1.235,
         "ledger_run": "00000000-0000-0000-0000-000000000001",
