@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
@@ -97,6 +97,9 @@ def emulator(
         str | None,
         typer.Option(help="Records to begin with: 'Account=1000,Contact=5000', or a YAML file of counts."),
     ] = None,
+    profile: Annotated[
+        Literal["instant", "realistic"], typer.Option(help="How slow requests, triggers and Bulk jobs are.")
+    ] = "instant",
     as_json: JsonOption = False,
 ) -> None:
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
@@ -111,6 +114,7 @@ def emulator(
         jwt_certificate=jwt_certificate,
         rotates_refresh_tokens=rotate_refresh_tokens,
         seed=seed,
+        profile=profile,
     )
 
 

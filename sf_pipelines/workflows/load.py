@@ -24,6 +24,7 @@ from sf_pipelines.ledger.load_queries import (
     UnfinishedRun,
     attempts_of_run,
     bulk_rows_since,
+    last_finished_load,
     load_totals,
     unfinished_loads,
 )

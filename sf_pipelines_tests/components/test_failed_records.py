@@ -143,7 +143,7 @@ def test_a_person_finds_a_job_that_sends_the_failed_rows_of_a_load_again(load: S
     definitions = load.build_defs(dg.ComponentTree.for_test().load_context)
 
     merged = dg.Definitions.merge(definitions, dg.Definitions(resources={"pipelines": PipelinesResource()}))
-    job = merged.get_job_def(resend_job_name(load.to_sync()))
+    job = merged.resolve_job_def(resend_job_name(load.to_sync()))
     assert {asset.to_user_string() for asset in job.asset_layer.executable_asset_keys} == {
         "salesforce/account/load"
     }

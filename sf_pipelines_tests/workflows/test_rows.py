@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from sf_pipelines.workflows.sent import Sent
 
 from sf_pipelines.workflows.rows import payload_hash, row_values
 
