@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo dev test check bench fuzz clean
+.PHONY: demo dev test check chaos bench fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/sf-pipelines demo
@@ -23,6 +23,9 @@ check: $(STAMP)
 	$(BIN)/dg check toml
 	$(BIN)/dg check yaml
 	$(BIN)/dg check defs
+
+chaos: $(STAMP)
+	$(BIN)/python -m sf_pipelines_tests.chaos
 
 bench: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.bench

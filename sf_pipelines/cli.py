@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import orjson
 import typer
@@ -14,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from sf_pipelines.local.known_errors import KNOWN_ERRORS, sentence
+from sf_pipelines.model.outcome import FailureClass
 
 app = typer.Typer(
     help="Move records between a warehouse and Salesforce, and account for every one of them.",
@@ -96,6 +98,9 @@ def emulator(
         str | None,
         typer.Option(help="Records to begin with: 'Account=1000,Contact=5000', or a YAML file of counts."),
     ] = None,
+    profile: Annotated[
+        Literal["instant", "realistic"], typer.Option(help="How slow requests, triggers and Bulk jobs are.")
+    ] = "instant",
     as_json: JsonOption = False,
 ) -> None:
     """Run the local Salesforce org by itself, and print how to reach it once it listens."""
@@ -110,7 +115,62 @@ def emulator(
         jwt_certificate=jwt_certificate,
         rotates_refresh_tokens=rotate_refresh_tokens,
         seed=seed,
+        profile=profile,
     )
+
+
+@app.command(
+    epilog="Examples:  sf-pipelines failures --sync opportunity_load  |  "
+    "sf-pipelines failures --sync opportunity_load --code STRING_TOO_LONG --export fix.csv  |  "
+    "sf-pipelines failures --class data --json",
+)
+def failures(
+    sync: Annotated[str | None, typer.Option(help="Only records of this load.")] = None,
+    run: Annotated[UUID | None, typer.Option(help="Only records of this run of the ledger.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only records with this error code.")] = None,
+    failure_class: Annotated[
+        FailureClass | None, typer.Option("--class", help="Only records of this kind of failure.")
+    ] = None,
+    include_resolved: Annotated[
+        bool, typer.Option("--all", help="Also records that a later run has got through.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Records shown; counts are exact.")] = 20,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write all matching records of one load to a CSV file, to fix them there."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the records that did not reach the org, why, and what to do next."""
+    from sf_pipelines.ledger.failure_queries import FailureFilter
+    from sf_pipelines.local.failures_command import export_failures, show_failures
+
+    which = FailureFilter(
+        sync=sync,
+        run_id=run,
+        code=code,
+        failure_class=failure_class,
+        is_open=None if include_resolved else True,
+    )
+    if export is not None:
+        rows = export_failures(which, export)
+        _answer(
+            {"rows": rows, "file": str(export)}, f"{rows:,} rows in {escape(str(export))}.", as_json=as_json
+        )
+        return
+    _answer(*show_failures(which, limit=limit), as_json=as_json)
+
+
+@app.command(epilog="Example:  sf-pipelines trace OPP-000123 --sync opportunity_load")
+def trace(
+    key: Annotated[str, typer.Argument(help="Value of the load's key field, as the source has it.")],
+    sync: Annotated[str | None, typer.Option(help="Only runs of this load.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the life of one record: each run, job or request, code, attempt, and how it ended."""
+    from sf_pipelines.local.failures_command import trace_record
+
+    _answer(*trace_record(key, sync=sync), as_json=as_json)
 
 
 policy_app = typer.Typer(

@@ -49,6 +49,8 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         f"{key.asset_key.to_user_string()}:{key.name}" for key in repository.asset_graph.asset_check_keys
     )
     assert assets == [
+        "ledger/bulk_jobs",
+        "ledger/failed_records",
         "salesforce/account/extract",
         "salesforce/account/load",
         "salesforce/api_limits",
@@ -56,6 +58,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "salesforce/opportunity/load",
     ]
     assert checks == [
+        "ledger/failed_records:no_load_left_failed",
         "salesforce/account/extract:every_row_accounted_for",
         "salesforce/account/load:every_row_accounted_for",
         "salesforce/account/load:rejects_within_tolerance",
@@ -68,7 +71,12 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "nightly_extract_schedule",
         "nightly_load_schedule",
     ]
-    assert sorted(sensor.name for sensor in repository.sensor_defs) == ["quota_headroom", "rail_router"]
+    assert sorted(sensor.name for sensor in repository.sensor_defs) == [
+        "bulk_job_results",
+        "failed_record_retries",
+        "quota_headroom",
+        "rail_router",
+    ]
     assert "set_rail_policy" in {job.name for job in repository.get_all_jobs()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sf_pipelines.components.extract import SalesforceExtract
+from sf_pipelines.components.failed_records import FailedRecords
 from sf_pipelines.components.load import SalesforceLoad
 
-__all__ = ["SalesforceExtract", "SalesforceLoad"]
+__all__ = ["FailedRecords", "SalesforceExtract", "SalesforceLoad"]

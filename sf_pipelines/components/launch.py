@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from sf_pipelines.model.rail import Rail
+from sf_pipelines.model.sync import LoadScope
 
 REASON_TAG = "salesforce/forced_reason"
 RAIL_TAG = "salesforce/rail"
@@ -52,3 +53,27 @@ class LaunchConfig(dg.Config):
         if self.routed_rail == "none" or decided is None or decided.value == self.routed_rail:
             return None
         return f"rail_router had decided {self.routed_rail}; with the facts of now it is {decided.value}."
+
+
+class LoadLaunchConfig(LaunchConfig):
+    """Launchpad form of a load."""
+
+    again: bool = Field(
+        default=False,
+        description="insert all rows of this partition a second time, although an earlier run has done it",
+    )
+    scope: Literal["all", "failed", "retryable"] = Field(
+        default="all",
+        description="all rows of the source; those that failed before; or of these only what passes by "
+        "itself or has changed at the source",
+    )
+    corrections: str = Field(
+        default="",
+        description="with scope failed: CSV file with the rows as they should be, made by "
+        "'sf-pipelines failures --export' and mended by hand; empty reads the source",
+    )
+
+    @property
+    def load_scope(self) -> LoadScope:
+        """The model noun."""
+        return LoadScope(self.scope)

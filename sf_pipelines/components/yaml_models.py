@@ -5,6 +5,7 @@ Wrong YAML is refused here with file and line by Dagster's own loader. Nothing h
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -12,7 +13,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
 
 from sf_pipelines.model.rail import Criticality, LatencyClass
-from sf_pipelines.model.sync import FieldMapping, Source, SourceKind, Tolerance
+from sf_pipelines.model.sync import EmptyValue, FieldMapping, Source, SourceKind, Tolerance
 
 
 def _one_of(choice: Any) -> dg.Resolver:
@@ -47,8 +48,9 @@ class SourceBlock(dg.Model, dg.Resolvable):
 
     sql: str | None = Field(None, description="a SELECT statement on the warehouse")
     table: str | None = Field(None, description="a table of the warehouse, schema.table")
-    csv: str | None = Field(None, description="path of a UTF-8 CSV file with a header")
+    csv: str | None = Field(None, description="path of a CSV file with a header")
     parquet: str | None = Field(None, description="path of a Parquet file")
+    encoding: str = Field("utf-8", description="of the CSV file, e.g. utf-16 or windows-1252")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> SourceBlock:
@@ -57,12 +59,16 @@ class SourceBlock(dg.Model, dg.Resolvable):
             raise ValueError(
                 f"a source names exactly one of sql, table, csv, parquet; this one names {given}"
             )
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ValueError(f"'{self.encoding}' is no encoding that Python knows") from None
         return self
 
     def to_source(self) -> Source:
         """The model noun."""
         kind = next(kind for kind in SourceKind if getattr(self, kind.value))
-        return Source(kind=kind, location=getattr(self, kind.value))
+        return Source(kind=kind, location=getattr(self, kind.value), encoding=self.encoding)
 
 
 class FieldBlock(dg.Model):
@@ -73,6 +79,12 @@ class FieldBlock(dg.Model):
     column: str = Field(description="column of the source")
     values: dict[str, str] = Field(
         default_factory=dict, description="source value to Salesforce value; others pass unchanged"
+    )
+    empty: Literal["unchanged", "set_null"] = Field(
+        "unchanged", description="whether an empty value leaves the field as it is, or empties it"
+    )
+    sensitive: bool = Field(
+        False, description="its values go to the org and nowhere else: no ledger, log or page shows them"
     )
 
 
@@ -113,7 +125,13 @@ def to_mappings(fields: dict[str, str | FieldBlock]) -> tuple[FieldMapping, ...]
     return tuple(
         FieldMapping(field=name, column=block)
         if isinstance(block, str)
-        else FieldMapping(field=name, column=block.column, values=block.values)
+        else FieldMapping(
+            field=name,
+            column=block.column,
+            values=block.values,
+            empty=EmptyValue(block.empty),
+            is_sensitive=block.sensitive,
+        )
         for name, block in fields.items()
     )
 

@@ -34,3 +34,9 @@ REST_BODY_MAX_BYTES = 50_000_000
 
 BULK_RESULT_PAGE_ROWS = 100_000
 """Rows asked for in one page of Bulk query results: few calls a million rows, yet cheap to ask for again."""
+
+BULK_RECORD_MAX_CHARACTERS = 400_000
+"""Longest record of an ingest CSV, all its values together [D BULKG]."""
+
+BULK_RECORDS_PER_DAY = 150_000_000
+"""Records that ingest jobs take in the rolling 24 hours [D BULKG]; `/limits` does not tell what is left."""

@@ -30,8 +30,11 @@ from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.bulk_v1 import shell as async_shell
 from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
-from sf_pipelines.emulator.control import serve_control
+from sf_pipelines.emulator.control.plane import serve_control
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.faults.book import FaultBook
+from sf_pipelines.emulator.faults.calls import CallLog
+from sf_pipelines.emulator.faults.jobs import JobFaultSource
 from sf_pipelines.emulator.http import (
     batch,
     collections,
@@ -53,8 +56,12 @@ from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.http.shell import base_url, serve_data
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.wire import to_response
-from sf_pipelines.emulator.limits import LimitBook
+from sf_pipelines.emulator.latency.profile import Latency
+from sf_pipelines.emulator.latency.triggers import let_transactions_last
+from sf_pipelines.emulator.limits import DATA_STORAGE, LimitBook
+from sf_pipelines.emulator.long_requests import LongRequests
 from sf_pipelines.emulator.org import Org
+from sf_pipelines.emulator.snapshots import SnapshotShelf
 
 _LOG = logging.getLogger(__name__)
 _ROUTES = (
@@ -82,6 +89,8 @@ def make_surface(
     limits: Mapping[str, int] | None = None,
     session_lifetime_seconds: float = DEFAULT_LIFETIME_SECONDS,
     jwt_public_key_path: Path | None = None,
+    latency: Latency | None = None,
+    api_overshoot: float = 0.0,
     rotates_refresh_tokens: bool = False,
     bulk: BulkSettings | None = None,
 ) -> Surface:
@@ -91,10 +100,21 @@ def make_surface(
         OSError: the folder can't be made, or the key file can't be read.
         ValueError: there is no key in the key file.
     """
-    book = LimitBook(org.clock, limits)
+    latency = latency or Latency()
+    book = LimitBook(
+        org.clock,
+        limits,
+        overshoot=api_overshoot,
+        lag_seconds=lambda: latency.profile.limits_lag_seconds,
+    )
+    book.measure(DATA_STORAGE, org.storage.used_mb)
+    org.storage.allow(lambda: book.maximum(DATA_STORAGE))
+    let_transactions_last(org, latency)
+    faults = FaultBook(org.clock)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
-    workers = BulkWorkers(org, jobs, book, bulk or BulkSettings())
+    job_faults = JobFaultSource(book=faults, latency=latency, clock=org.clock)
+    workers = BulkWorkers(org, jobs, book, bulk or BulkSettings(), job_faults)
     classic = ClassicStore(spool, org.clock)
     oauth = OAuthServer(
         org_id=org.org_id,
@@ -119,6 +139,11 @@ def make_surface(
         classic_runner=ClassicRunner(org, classic, workers.settings, workers.pool),
         router=Router(_ROUTES),
         opened_at=org.clock.now(),
+        latency=latency,
+        long_requests=LongRequests(org.clock),
+        faults=faults,
+        calls=CallLog(),
+        snapshots=SnapshotShelf(org),
     )
 
 

@@ -97,10 +97,10 @@ class IdFactory:
             self._counters[counter] = first + count - 1
         return range(first, first + count)
 
-    def reset(self) -> None:
-        """Start every key prefix anew."""
+    def reset(self, counters: Mapping[str, int] | None = None) -> None:
+        """Continue from `counters`, or start every key prefix anew."""
         with self._lock:
-            self._counters.clear()
+            self._counters = dict(counters or {})
 
     def counters(self) -> dict[str, int]:
         """The last number used of each key prefix, to be stored."""

@@ -1,13 +1,14 @@
 """The org's allocations: how much of each was used in its rolling window, and how much is left.
 
-Belongs here: counting and refusing to count past the maximum. Not here: the wording of a refusal, which
-differs from API to API. Imports the clock only.
+Belongs here: counting and refusing to count past the maximum, neighbour applications that keep a quota
+drained. Not here: the wording of a refusal, which differs from API to API; calls that take too long
+(long_requests.py). Imports the clock only.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -18,6 +19,7 @@ DAILY_BULK_BATCHES = "DailyBulkApiBatches"
 DAILY_BULK_RECORDS = "DailyBulkRecords"
 DAILY_QUERY_JOBS = "DailyBulkV2QueryJobs"
 DAILY_QUERY_STORAGE = "DailyBulkV2QueryFileStorageMB"
+DATA_STORAGE = "DataStorageMB"
 
 _DAY_MINUTES = 24 * 60
 _HOUR_MINUTES = 60
@@ -61,7 +63,7 @@ LIMIT_KINDS: Mapping[str, LimitKind] = {
     "DailyDurableGenericStreamingApiEvents": LimitKind(maximum=10_000),
     "StreamingApiConcurrentClients": _standing(1_000),
     "DurableStreamingApiConcurrentClients": _standing(1_000),
-    "DataStorageMB": _standing(10_240),
+    DATA_STORAGE: _standing(40_960),
     "FileStorageMB": _standing(10_240),
     "ConcurrentAsyncGetReportInstances": _standing(200),
     "ConcurrentSyncReportRuns": _standing(20),
@@ -74,8 +76,26 @@ class _Gauge:
     def __init__(self, kind: LimitKind, maximum: int) -> None:
         self.kind = kind
         self.maximum = maximum
+        self.initial_maximum = maximum
+        self.kept_by_neighbour: int | None = None
+        """Units that a neighbour application leaves; None without a neighbour."""
+        self.measure: Callable[[], int] | None = None
+        """Units used, for an allocation that isn't counted by spending."""
         self._buckets: deque[list[int]] = deque()
         self._used = 0
+
+    def pieces_left(self, minute: int, overshoot: float) -> int:
+        left = int(self.capacity * (1 + overshoot)) - self.used(minute)
+        if self.kept_by_neighbour is None:
+            return left
+        return min(left, self.kept_by_neighbour * self.kind.pieces_per_unit)
+
+    def units_used(self, minute: int) -> int:
+        if self.measure is not None:
+            own = self.measure()
+        else:
+            own = -(-self.used(minute) // self.kind.pieces_per_unit)
+        return own if self.kept_by_neighbour is None else max(own, self.maximum - self.kept_by_neighbour)
 
     def used(self, minute: int) -> int:
         window = self.kind.window_minutes
@@ -104,10 +124,28 @@ class _Gauge:
 class LimitBook:
     """All limits of the org. Thread-safe."""
 
-    def __init__(self, clock: Clock, maxima: Mapping[str, int] | None = None) -> None:
-        """Start unused; `maxima` replaces or adds maxima by `/limits` key."""
+    def __init__(
+        self,
+        clock: Clock,
+        maxima: Mapping[str, int] | None = None,
+        *,
+        overshoot: float = 0.0,
+        lag_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Start unused.
+
+        Args:
+            clock: its windows roll on this one.
+            maxima: replaces or adds maxima by `/limits` key.
+            overshoot: share by which the daily API requests may pass their maximum before they are refused
+                ([D] section 4: a soft limit).
+            lag_seconds: asked for the age that `/limits` may have.
+        """
         self._clock = clock
         self._lock = Lock()
+        self._overshoot = overshoot
+        self._lag_seconds = lag_seconds
+        self._told: tuple[float, dict[str, dict[str, int]]] | None = None
         given = dict(maxima or {})
         self._gauges = {
             name: _Gauge(kind, given.pop(name, kind.maximum)) for name, kind in LIMIT_KINDS.items()
@@ -118,16 +156,19 @@ class LimitBook:
         """Count `pieces` against `name` if they still fit; False, and nothing counted, if they don't."""
         with self._lock:
             gauge, minute = self._gauges[name], self._minute()
-            if gauge.used(minute) + pieces > gauge.capacity:
+            overshoot = self._overshoot if name == DAILY_API_REQUESTS else 0.0
+            if gauge.pieces_left(minute, overshoot) < pieces:
                 return False
             gauge.add(minute, pieces)
+            if gauge.kept_by_neighbour is not None:
+                left = gauge.kept_by_neighbour - -(-pieces // gauge.kind.pieces_per_unit)
+                gauge.kept_by_neighbour = max(0, left)
             return True
 
     def used(self, name: str) -> int:
-        """Units used inside the window that ends now."""
+        """Units used inside the window that ends now, by whomever."""
         with self._lock:
-            gauge = self._gauges[name]
-            return -(-gauge.used(self._minute()) // gauge.kind.pieces_per_unit)
+            return self._gauges[name].units_used(self._minute())
 
     def maximum(self, name: str) -> int:
         """The allocation of `name`, in units."""
@@ -145,23 +186,54 @@ class LimitBook:
                 gauge.maximum = maximum
             if used is not None:
                 gauge.restart(self._minute(), used * gauge.kind.pieces_per_unit)
+        self._told = None
+
+    def measure(self, name: str, units_used: Callable[[], int]) -> None:
+        """Let an allocation be measured instead of counted."""
+        self._gauges[name].measure = units_used
+
+    def drain(self, name: str, keep: int = 0) -> None:
+        """Let a neighbour application use all of `name` but `keep` units, and whatever comes free later."""
+        with self._lock:
+            self._gauges[name].kept_by_neighbour = keep
+        self._told = None
+
+    def end_drain(self, name: str) -> None:
+        """Let the neighbour go, and its use with it; no error when there is none."""
+        with self._lock:
+            self._gauges[name].kept_by_neighbour = None
+        self._told = None
+
+    def drains(self) -> dict[str, int]:
+        """The units that neighbours leave, by limit."""
+        kept = {name: gauge.kept_by_neighbour for name, gauge in self._gauges.items()}
+        return {name: units for name, units in kept.items() if units is not None}
 
     def reset(self) -> None:
-        """Forget all use; maxima stay."""
-        for name in self.names():
-            self.put(name, used=0)
+        """As at the start: nothing used, no neighbour, the maxima of the start."""
+        for name, gauge in self._gauges.items():
+            self.put(name, used=0, maximum=gauge.initial_maximum)
+            self.end_drain(name)
 
     def snapshot(self) -> dict[str, dict[str, int]]:
-        """The body of `/limits`: `{"DailyApiRequests": {"Max": 100000, "Remaining": 99982}, ...}`."""
-        return {
-            name: {"Max": self.maximum(name), "Remaining": max(0, self.maximum(name) - self.used(name))}
-            for name in sorted(self._gauges)
-            if self._gauges[name].kind.listed
-        }
+        """The truth, as `/limits` words it: `{"DailyApiRequests": {"Max": 15000, "Remaining": 82}, ...}`."""
+        return {name: self._state(name) for name in sorted(self._gauges) if self._gauges[name].kind.listed}
+
+    def told(self) -> dict[str, dict[str, int]]:
+        """The body of `/limits`: a snapshot that may be as old as the lag."""
+        now = self._clock.now().timestamp()
+        told = self._told
+        if told is None or not 0 <= now - told[0] < self._lag_seconds():
+            told = self._told = (now, self.snapshot())
+        return told[1]
 
     def usage_header(self) -> str:
         """The value of `Sforce-Limit-Info` ([D] RESTG headers)."""
         return f"api-usage={self.used(DAILY_API_REQUESTS)}/{self.maximum(DAILY_API_REQUESTS)}"
+
+    def _state(self, name: str) -> dict[str, int]:
+        most = self.maximum(name)
+        return {"Max": most, "Remaining": max(0, most - self.used(name))}
 
     def _minute(self) -> int:
         return int(self._clock.now().timestamp() // 60)

@@ -6,22 +6,26 @@ sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from sqlite3 import Connection
 from typing import Any, TypeVar
 
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.dml.cells import cell_parser
 from sf_pipelines.emulator.dml.engine import Dml
 from sf_pipelines.emulator.dml.upsert import key_field
+from sf_pipelines.emulator.dump import DumpedRow, dump_rows
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
 from sf_pipelines.emulator.ids import IdFactory, to_18
+from sf_pipelines.emulator.locking.transactions import Transactions
 from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResult
 from sf_pipelines.emulator.row_version import RowVersion, read_version
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
+from sf_pipelines.emulator.storage import StorageMeter
 from sf_pipelines.emulator.store import Store, Transaction, fold
 
 __all__ = ["INTEGRATION_USERNAME", "Column", "DuplicateHeader", "Org", "QueryResult", "RowResult"]
@@ -42,7 +46,8 @@ class Org:
         self.clock = clock
         self._store = Store(path, schema)
         self.ids = IdFactory(self._store.id_counters())
-        self._dml = Dml(self._store, clock, self.ids)
+        self.transactions = Transactions(self._store, clock)
+        self._dml = Dml(self._store, clock, self.ids, self.transactions)
         self.org_id, self.user_id = self._identity()
 
     def create(
@@ -174,17 +179,20 @@ class Org:
             return self._store.find_by_key(item, key, [folded]).get(folded, [])
 
     def transact(self, work: Callable[[Transaction], Result]) -> Result:
-        """Run `work`, whose calls of this thread then happen together; others wait.
+        """Run `work`, whose calls of this thread then happen together, and hold their row locks to its end.
 
-        `work` is given the transaction: its `rollback()` undoes them all, and so does an exception.
+        `work` is given the transaction: its `rollback()` undoes them all, and so does an exception. It may
+        run twice, the first time undone (locking/transactions.py).
+
+        Raises:
+            SalesforceError: 503, the org was reset meanwhile.
         """
-        with self._store.transaction() as transaction:
-            return work(transaction)
+        return self.transactions.run(work)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All calls of this thread inside the `with` block happen together; others wait.
 
-        The block's value has `rollback()`, which undoes them all when the block ends; so does an exception.
+        It doesn't last and doesn't wait for locks: what must, is given to `transact`.
         """
         return self._store.transaction()
 
@@ -203,8 +211,30 @@ class Org:
             bulk=bulk,
         )
 
+    @property
+    def storage(self) -> StorageMeter:
+        """The data storage that the rows take."""
+        return self._store.storage
+
+    def dump(self, sobjects: Sequence[str] | None = None) -> Iterator[DumpedRow]:
+        """Every row of the objects (None: all), deleted ones too; objects by name, rows by Id."""
+        return dump_rows(self._store, sobjects)
+
+    def copy_into(self, target: Connection) -> None:
+        """Copy all rows and counters into another database."""
+        with self._store.lock:
+            self._store.put_id_counters(self.ids.counters())
+            self._store.copy_into(target)
+
+    def replace_by(self, source: Connection) -> None:
+        """Let the org be as it was when `source` was filled by `copy_into`."""
+        with self._store.lock:
+            self._store.replace_by(source)
+            self.ids.reset(self._store.id_counters())
+
     def reset(self) -> None:
-        """Empty the org and make its integration user again; ids start anew."""
+        """Empty the org and make its integration user again; ids start anew, waiting transactions fail."""
+        self.transactions.interrupt()
         with self._store.lock:
             self._store.clear()
             self.ids.reset()

@@ -26,7 +26,10 @@ from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
 from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.certificate import LocalCertificate
 from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.control.resetting import let_go
+from sf_pipelines.emulator.faults.middleware import FaultyApp
 from sf_pipelines.emulator.http.surface import Surface
+from sf_pipelines.emulator.latency.profile import DEFAULT_SEED, INSTANT, Latency, LatencyProfile
 from sf_pipelines.emulator.listening import EmulatorError, listen, serve
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.schema.loader import load_schema
@@ -58,6 +61,9 @@ class EmulatorServer:
         jwt_public_key_path: Path | None = None,
         rotates_refresh_tokens: bool = False,
         bulk: BulkSettings | None = None,
+        profile: LatencyProfile = INSTANT,
+        latency_seed: int = DEFAULT_SEED,
+        api_overshoot: float = 0.0,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -72,6 +78,9 @@ class EmulatorServer:
             jwt_public_key_path: PEM certificate or public key that checks JWT bearer assertions.
             rotates_refresh_tokens: each refresh answers with the next refresh token and ends the old one.
             bulk: how many Bulk batches run at once, and how long the org's automation takes for a row.
+            profile: how slow the org is.
+            latency_seed: of the durations that are drawn from the profile.
+            api_overshoot: share by which the daily API requests may pass their maximum.
         """
         self._port = port
         self._tls_port = tls_port
@@ -83,6 +92,8 @@ class EmulatorServer:
         self._lifetime = session_lifetime_seconds
         self._jwt_public_key_path = jwt_public_key_path
         self._bulk = bulk
+        self._latency = Latency(profile, latency_seed)
+        self._api_overshoot = api_overshoot
         self._resources = ExitStack()
         self._surface: Surface | None = None
         self._credentials: EmulatorCredentials | None = None
@@ -145,9 +156,10 @@ class EmulatorServer:
                 certificate = _make_certificate(opened)
                 listeners.append(listen(opened, self._tls_port, tls=certificate.server_context()))
             surface = self._open_surface(opened)
-            serve(opened, listeners, EmulatorApp(surface))
+            serve(opened, listeners, FaultyApp(EmulatorApp(surface), surface))
             surface.workers.start()
             opened.callback(surface.workers.stop)
+            opened.callback(let_go, surface)
             self._surface = surface
             self._certificate = certificate
             self._credentials = _credentials(surface, [one.url for one in listeners], certificate)
@@ -174,6 +186,8 @@ class EmulatorServer:
                 jwt_public_key_path=self._jwt_public_key_path,
                 rotates_refresh_tokens=self._rotates,
                 bulk=self._bulk,
+                latency=self._latency,
+                api_overshoot=self._api_overshoot,
             )
         except OSError as error:
             raise EmulatorError(f"The emulator can't use {error.filename}: {error.strerror}.") from error

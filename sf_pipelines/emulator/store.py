@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 from sf_pipelines.emulator.schema.columns import (
     has_key_column,
@@ -20,12 +21,25 @@ from sf_pipelines.emulator.schema.columns import (
     table_indexes,
 )
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema, OrgSchema
+from sf_pipelines.emulator.storage import StorageMeter
 
-__all__ = ["Store", "Transaction", "fold", "has_key_column", "key_column", "normal", "quoted"]
+__all__ = [
+    "LocksOfTransaction",
+    "Store",
+    "Transaction",
+    "fold",
+    "has_key_column",
+    "key_column",
+    "normal",
+    "quoted",
+]
 
 _CHUNK = 2000
 _IN_CHUNK = "(" + ",".join("?" * _CHUNK) + ")"
 _CACHED_STATEMENTS = 512
+# Beyond a hundred rows a statement there is nothing more to gain; variables are those of SQLite's default.
+_ROWS_AT_ONCE = 100
+_MAX_VARIABLES = 32_766
 _COUNTER = "ids."
 
 
@@ -46,11 +60,22 @@ def fold_column(field: FieldSchema, values: Sequence[Any]) -> Sequence[Any]:
     return [fold(field, value) for value in values]
 
 
+class LocksOfTransaction(Protocol):
+    """What the store knows of row locks: that a transaction may carry them (locking/)."""
+
+    def need(self, sobject: str, ids_of_rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        """For each row of a write with the ids it locks, the ids that it can't have."""
+        ...
+
+
 class Transaction:
     """A running transaction of the store."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_nested: bool = False) -> None:
         self.is_rolled_back = False
+        self.is_nested = is_nested
+        self.locks: LocksOfTransaction | None = None
+        """The row locks to note and to ask; None when nothing can be locked."""
 
     def rollback(self) -> None:
         """Undo everything that the transaction has done, when its block ends."""
@@ -65,6 +90,8 @@ class Store:
         self.lock = RLock()
         self.schema = schema
         self._depth = 0
+        self._outermost: Transaction | None = None
+        self.storage = StorageMeter(self.count_live_rows)
         self._db = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, cached_statements=_CACHED_STATEMENTS
         )
@@ -84,6 +111,29 @@ class Store:
         with self.lock:
             self._db.executemany(sql, rows)
 
+    def insert_rows(
+        self, table: str, *, constants: Mapping[str, Any], names: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """Insert `rows`, the values of the columns `names`; all of them get `constants` too.
+
+        Many rows a statement: what one costs besides is nearly as much as a row.
+        """
+        first = ",".join(f"?{number}" for number in range(1, len(constants) + 1))
+        row = f"({first},{','.join('?' * len(names))})"
+        columns = ", ".join(map(quoted, (*constants, *names)))
+        insert = f"INSERT INTO {quoted(table)} ({columns}) VALUES "
+        shared = list(constants.values())
+        at_once = max(1, min(_ROWS_AT_ONCE, (_MAX_VARIABLES - len(shared)) // len(names)))
+        values = list(chain.from_iterable(rows))
+        step = len(names) * at_once
+        rest = len(values) % step
+        whole = range(0, len(values) - rest, step)
+        self.execute_many(
+            insert + ",".join([row] * at_once), (shared + values[at : at + step] for at in whole)
+        )
+        last = range(len(values) - rest, len(values), len(names))
+        self.execute_many(insert + row, (shared + values[at : at + len(names)] for at in last))
+
     def column(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """The first column of a statement's rows, one value at a time. Hold the lock while reading."""
         return (row[0] for row in self._db.execute(sql, parameters))
@@ -95,7 +145,9 @@ class Store:
         Inside another transaction of the same thread it is a savepoint of that one.
         """
         with self.lock:
-            transaction = Transaction()
+            transaction = Transaction(is_nested=self._depth > 0)
+            if not transaction.is_nested:
+                self._outermost = transaction
             self._db.execute(f"SAVEPOINT s{self._depth}" if self._depth else "BEGIN IMMEDIATE")
             self._depth += 1
             try:
@@ -107,8 +159,14 @@ class Store:
                 self._depth -= 1
                 self._end(transaction)
 
+    @property
+    def locks(self) -> LocksOfTransaction | None:
+        """The row locks of the running transaction."""
+        return self._outermost.locks if self._outermost is not None else None
+
     def _end(self, transaction: Transaction) -> None:
         if self._depth == 0:
+            self._outermost = None
             self._db.execute("ROLLBACK" if transaction.is_rolled_back else "COMMIT")
             return
         if transaction.is_rolled_back:
@@ -144,6 +202,23 @@ class Store:
             found.setdefault(key, []).append(id_)
         return found
 
+    def count_live_rows(self) -> int:
+        """Rows of all objects that aren't in the recycle bin."""
+        count = 'SELECT COUNT(*) FROM {} WHERE "IsDeleted" = 0'
+        with self.lock:
+            return sum(self.execute(count.format(quoted(name)))[0][0] for name in self.schema.objects)
+
+    def copy_into(self, target: sqlite3.Connection) -> None:
+        """Copy the whole database into another one."""
+        with self.lock:
+            self._db.backup(target)
+
+    def replace_by(self, source: sqlite3.Connection) -> None:
+        """Let the database be a copy of `source`, which a `copy_into` made."""
+        with self.lock:
+            source.backup(self._db)
+            self.storage.forget()
+
     def meta(self) -> dict[str, str]:
         """The stored facts about the org (its id, its user, the id counters)."""
         return dict(self.execute('SELECT "name", "value" FROM "org$meta"'))
@@ -166,6 +241,7 @@ class Store:
         with self.transaction():
             for name in (*self.schema.objects, "org$meta"):
                 self._db.execute(f"DELETE FROM {quoted(name)}")
+            self.storage.forget()
 
     def close(self) -> None:
         """Close the database; the store can't be used after."""

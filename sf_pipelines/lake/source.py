@@ -44,8 +44,10 @@ def read_source(
     """
     if source.kind in (SourceKind.CSV, SourceKind.PARQUET):
         path = (base_folder or Path()) / source.location
-        read = read_csv_file if source.kind is SourceKind.CSV else read_parquet_file
-        yield from read(path, columns)
+        if source.kind is SourceKind.CSV:
+            yield from read_csv_file(path, columns, encoding=source.encoding)
+        else:
+            yield from read_parquet_file(path, columns)
         return
     if engine is None:
         raise SourceError(f"{_name(source)} needs a database and none is configured: set one.")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, insert, text, update
 
+from sf_pipelines.ledger.decisions import slice_from_json
 from sf_pipelines.ledger.engine import transaction
 from sf_pipelines.ledger.jsonable import storable, to_json
 from sf_pipelines.ledger.quota_tables import deferral
 from sf_pipelines.ledger.verbs import utc_now
 from sf_pipelines.model.decision import Decision
-from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation
 from sf_pipelines.model.slice import Slice
 
 _PENDING = text(
@@ -103,23 +102,3 @@ def release(engine: Engine, run_id: UUID, *, clock: Callable[[], datetime] = utc
     statement = update(table).where(table.c.run_id == run_id, table.c.released_at.is_(None))
     with transaction(engine) as connection:
         connection.execute(statement.values(released_at=clock()))
-
-
-def slice_from_json(stored: Mapping[str, Any]) -> Slice:
-    """A slice as it was stored.
-
-    Raises:
-        ValueError: a word of it is none that this release knows.
-    """
-    return Slice(
-        sync=stored["sync"],
-        sobject=stored["sobject"],
-        direction=Direction(stored["direction"]),
-        operation=Operation(stored["operation"]),
-        rows=stored["rows"],
-        bytes_raw=stored["bytes_raw"],
-        latency_class=LatencyClass(stored["latency_class"]),
-        criticality=Criticality(stored["criticality"]),
-        fields_refused_by_bulk=tuple(stored["fields_refused_by_bulk"]),
-        distinct_parents=stored["distinct_parents"],
-    )

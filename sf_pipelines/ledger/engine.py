@@ -73,7 +73,7 @@ def migrate(engine: Engine) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
         try:
-            command.upgrade(_alembic_config(connection), "head")
+            command.upgrade(alembic_config(connection), "head")
         except CommandError as error:
             raise LedgerError(
                 f"The ledger in {_place(engine)} cannot be migrated ({error}): "
@@ -139,7 +139,8 @@ def _check_options(engine: Engine) -> None:
         ) from None
 
 
-def _alembic_config(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
+    """How Alembic finds the migrations, and the connection that they run on."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

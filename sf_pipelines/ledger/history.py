@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from sf_pipelines.ledger.deferrals import slice_from_json
+from sf_pipelines.ledger.decisions import slice_from_json
 from sf_pipelines.model.rail import Direction, Rail
 from sf_pipelines.model.slice import Slice
 from sf_pipelines.policy.health import RailHealth

@@ -50,9 +50,10 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorCount:
-    """Rows that the org refused with one code; the samples are of the first such row."""
+    """Rows that a run did not get through, by code; the samples are of the first such row."""
 
     code: str
+    failure_class: str | None
     message_sample: str
     rows: int
     source_key_sample: str
@@ -136,16 +137,17 @@ def recent_runs(engine: Engine, *, sync: str | None, limit: int) -> list[RunSumm
 
 
 def error_counts(engine: Engine, run_id: UUID) -> list[ErrorCount]:
-    """Error codes of a run with exact counts, the most frequent first."""
+    """Error codes of the rows that a run did not get through in the end, exact, the most frequent first."""
     of_code = (
         select(func.count().label("rows"), func.min(failed_record.c.id).label("first_id"))
-        .where(failed_record.c.run_id == run_id)
+        .where(failed_record.c.run_id == run_id, failed_record.c.resent_in.is_(None))
         .group_by(failed_record.c.code)
         .subquery()
     )
     statement = (
         select(
             failed_record.c.code,
+            failed_record.c["class"].label("failure_class"),
             failed_record.c.message.label("message_sample"),
             of_code.c.rows,
             failed_record.c.source_key.label("source_key_sample"),
@@ -175,6 +177,15 @@ def failed_records(
             statement = statement.where(column == wanted)
     with transaction(engine) as connection:
         return [FailedRecordRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def failed_values(engine: Engine, run_id: UUID, chunk: int) -> list[dict[str, str | None]]:
+    """The rows of one chunk that the org did not take, as they were sent."""
+    statement = select(failed_record.c["values"]).where(
+        failed_record.c.run_id == run_id, failed_record.c.chunk == chunk
+    )
+    with transaction(engine) as connection:
+        return list(connection.execute(statement).scalars())
 
 
 def unfinished_jobs(engine: Engine) -> list[JournalRow]:

@@ -6,19 +6,21 @@ cannot be reached, when the run or the job is unknown, and when its turn is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
 from sf_pipelines.ledger import tables
-from sf_pipelines.ledger.copying import copy_failed_records
+from sf_pipelines.ledger.copying import AcceptedRow, copy_failed_records, keep_accepted_rows
 from sf_pipelines.ledger.engine import LedgerError, transaction
 from sf_pipelines.ledger.jsonable import storable, to_json
+from sf_pipelines.ledger.load_verbs import LoadVerbs
+from sf_pipelines.ledger.writing import end_attempt, insert_row, read_run, require_running
 from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.outcome import FailedRecord, OutcomeCounts, Verdict
 from sf_pipelines.model.rail import Direction, Operation, Rail
@@ -30,7 +32,7 @@ _INGEST_BEFORE = {
     "created": ("intent",),
     "uploaded": ("created",),
     "closed": ("uploaded",),
-    "counted": ("closed",),
+    "counted": ("closed", "counted"),  # a process that takes the job up counts again
     "results_stored": ("counted", "results_stored"),  # storing again replaces
     "aborted": ("intent", "created", "uploaded"),  # once closed, the org may have taken rows
 }
@@ -50,12 +52,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(LoadVerbs):
     """Verbs on one database."""
 
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._engine = engine
-        self._clock = clock
+        super().__init__(engine, clock)
 
     def start_run(
         self,
@@ -66,11 +67,20 @@ class Ledger:
         partition_key: str | None,
         dagster_run_id: str | None,
         window: Window | None = None,
+        declaration: str | None = None,
+        previous_run: UUID | None = None,
+        scope: str = "all",
     ) -> UUID:
-        """Open a run; its id names it everywhere else."""
-        run_id = uuid4()
+        """Open a run and its first attempt; its id names it everywhere else.
+
+        Args:
+            declaration: hash of the sync; see `begin_attempt`.
+            previous_run: the run whose rows this one sends again.
+            scope: of a load, which rows of its source it sends.
+        """
+        run_id, now = uuid4(), self._clock()
         with transaction(self._engine) as connection:
-            _insert(
+            insert_row(
                 connection,
                 tables.sync_run,
                 id=run_id,
@@ -82,7 +92,18 @@ class Ledger:
                 window_start=window.start if window else None,
                 window_end=window.end if window else None,
                 state="running",
-                started_at=self._clock(),
+                started_at=now,
+                declaration=declaration,
+                previous_run=previous_run,
+                scope=scope,
+            )
+            insert_row(
+                connection,
+                tables.run_attempt,
+                run_id=run_id,
+                attempt=1,
+                dagster_run_id=dagster_run_id,
+                started_at=now,
             )
         return run_id
 
@@ -90,8 +111,8 @@ class Ledger:
         """Keep a decision with all its inputs."""
         decision_id = uuid4()
         with transaction(self._engine) as connection:
-            _require_running(connection, run_id)
-            _insert(
+            require_running(connection, run_id)
+            insert_row(
                 connection,
                 tables.decision,
                 id=decision_id,
@@ -118,16 +139,20 @@ class Ledger:
         rows: int,
         bytes_raw: int,
         payload_path: str | None,
+        attempt: int | None = None,
     ) -> UUID:
         """Open the journal of a job before any call is made for it.
 
         A chunk has one job; it can have another only after the first was aborted.
+
+        Args:
+            attempt: of this process; refused where another process has taken the run up since.
         """
         journal_id, now = uuid4(), self._clock()
         try:
             with transaction(self._engine) as connection:
-                _require_running(connection, run_id)
-                _insert(
+                require_running(connection, run_id, attempt=attempt)
+                insert_row(
                     connection,
                     tables.bulk_job,
                     id=journal_id,
@@ -181,6 +206,10 @@ class Ledger:
             error_message=storable(error_message) if error_message is not None else None,
         )
 
+    def record_results_gone(self, journal_id: UUID, reason: str) -> None:
+        """The org no longer has the job or its results: what it knew of the rows is lost."""
+        self._step(journal_id, "counted", org_state="gone", error_message=storable(reason))
+
     def record_aborted(self, journal_id: UUID, reason: str) -> None:
         """The job was given up before it was closed, so none of its rows can be in the org."""
         self._step(journal_id, "aborted", error_message=storable(reason))
@@ -194,26 +223,53 @@ class Ledger:
         counts: OutcomeCounts,
         failed: Iterable[FailedRecord],
         journal_id: UUID | None = None,
+        request: UUID | None = None,
+        request_id: str | None = None,
+        disagreements: Sequence[str] = (),
+        accepted: Iterable[AcceptedRow] | None = None,
     ) -> None:
         """Keep what became of a chunk, in one transaction; doing it again replaces and never doubles.
 
         A run that has ended still takes outcomes: its jobs may be collected by a later process.
+
+        Args:
+            journal_id: the job that carried the chunk; or `request`, the journal of its REST write, with
+                the `request_id` of the answer.
+            disagreements: sentences about what contradicts the counted rows.
+            accepted: rows that the org has taken, for loads that send only what has changed.
         """
         now = self._clock()
         with transaction(self._engine) as connection:
-            sync = _read_run(connection, run_id).sync
+            sync = read_run(connection, run_id).sync
             # first, since the row lock of the summary makes two writers of one chunk wait for each other
-            _replace_summary(connection, run_id, chunk, rail, counts, now)
+            _replace_summary(connection, run_id, chunk, rail, counts, disagreements, now)
             table = tables.failed_record
             connection.execute(delete(table).where(table.c.run_id == run_id, table.c.chunk == chunk))
             copy_failed_records(connection, failed, run_id=run_id, sync=sync, failed_at=now)
+            if accepted is not None:
+                keep_accepted_rows(connection, accepted, run_id=run_id, sync=sync)
             if journal_id is not None:
                 _move(connection, journal_id, "results_stored", now)
+            if request is not None:
+                self.end_request(connection, request, "stored", request_id=request_id)
 
-    def finish_run(self, run_id: UUID, *, verdict: Verdict, counts: OutcomeCounts, api_calls: int) -> None:
-        """Close a run by its verdict; for an extract, submitted is what the org reported."""
+    def finish_run(
+        self,
+        run_id: UUID,
+        *,
+        verdict: Verdict,
+        counts: OutcomeCounts,
+        api_calls: int,
+        attempt: int | None = None,
+    ) -> None:
+        """Close a run by its verdict; for an extract, submitted is what the org reported.
+
+        Args:
+            api_calls: of this attempt, added to those of earlier ones.
+        """
         self._end(
             run_id,
+            attempt,
             state=verdict.state.value,
             verdict_text=storable(verdict.text),
             submitted=counts.submitted,
@@ -221,28 +277,26 @@ class Ledger:
             failed=counts.failed,
             unprocessed=counts.unprocessed,
             created=counts.created,
-            api_calls=api_calls,
+            unchanged=counts.unchanged,
+            api_calls=tables.sync_run.c.api_calls + api_calls,
         )
 
     def fail_run(self, run_id: UUID, *, error: str) -> None:
         """Close a run that an error ended; what it stored before stays."""
-        self._end(run_id, state="error", verdict_text=storable(error))
+        self._end(run_id, None, state="error", verdict_text=storable(error))
 
     def _step(self, journal_id: UUID, step: str, **values: Any) -> None:
         with transaction(self._engine) as connection:
             _move(connection, journal_id, step, self._clock(), **values)
 
-    def _end(self, run_id: UUID, **values: Any) -> None:
+    def _end(self, run_id: UUID, attempt: int | None, **values: Any) -> None:
         table = tables.sync_run
         with transaction(self._engine) as connection:
-            _require_running(connection, run_id)
-            connection.execute(
-                update(table).where(table.c.id == run_id).values(finished_at=self._clock(), **values)
-            )
-
-
-def _insert(connection: Connection, table: Table, **values: Any) -> None:
-    connection.execute(insert(table).values(**values))
+            run = require_running(connection, run_id, attempt=attempt)
+            now = self._clock()
+            connection.execute(update(table).where(table.c.id == run_id).values(finished_at=now, **values))
+            error = values["verdict_text"] if values["state"] == "error" else None
+            end_attempt(connection, run_id, run.attempts, now, error=error)
 
 
 def _inputs(decision: Decision) -> Any:
@@ -251,24 +305,14 @@ def _inputs(decision: Decision) -> Any:
     return {name: to_json(getattr(decision, name)) for name in names}
 
 
-def _read_run(connection: Connection, run_id: UUID, *, lock: bool = False) -> Any:
-    """State and sync of a run; a lock keeps others from ending it within this transaction."""
-    table = tables.sync_run
-    query = select(table.c.state, table.c.sync).where(table.c.id == run_id)
-    run = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
-    if run is None:
-        raise LedgerError(f"The ledger has no run {run_id}: start it first.")
-    return run
-
-
-def _require_running(connection: Connection, run_id: UUID) -> None:
-    run = _read_run(connection, run_id, lock=True)
-    if run.state != "running":
-        raise LedgerError(f"Run {run_id} of {run.sync} is over ({run.state}): start a new one.")
-
-
 def _replace_summary(
-    connection: Connection, run_id: UUID, chunk: int, rail: Rail, counts: OutcomeCounts, now: datetime
+    connection: Connection,
+    run_id: UUID,
+    chunk: int,
+    rail: Rail,
+    counts: OutcomeCounts,
+    disagreements: Sequence[str],
+    now: datetime,
 ) -> None:
     values = {
         "rail": rail.value,
@@ -279,6 +323,7 @@ def _replace_summary(
         "created": counts.created,
         "accounted": counts.submitted == counts.accounted,
         "errors": to_json(counts.errors),
+        "disagreements": to_json(disagreements),
         "stored_at": now,
     }
     table = tables.outcome_summary

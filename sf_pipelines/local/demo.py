@@ -48,7 +48,7 @@ class DemoReport:
         submitted = sum(run.submitted for run in self.loads)
         accounted = all(
             run.submitted == run.succeeded + run.failed + run.unprocessed
-            and run.state != VerdictState.ROWS_UNACCOUNTED
+            and run.state not in (VerdictState.ROWS_UNACCOUNTED, VerdictState.COUNTERS_DISAGREE)
             for run in self.loads
         )
         agree = all(agreement.agrees for agreement in self.agreements)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sf_pipelines.emulator.latency.profile import INSTANT, PROFILES
 from sf_pipelines.emulator.server import EmulatorServer, run_foreground
 
 
@@ -17,6 +18,7 @@ def run_emulator(
     jwt_certificate: Path | None,
     rotates_refresh_tokens: bool,
     seed: str | None,
+    profile: str = INSTANT.name,
 ) -> None:
     """Serve until SIGINT or SIGTERM; the arguments are those of EmulatorServer and `run_foreground`.
 
@@ -30,5 +32,6 @@ def run_emulator(
         org_path=org,
         jwt_public_key_path=jwt_certificate,
         rotates_refresh_tokens=rotates_refresh_tokens,
+        profile=PROFILES[profile],
     )
     run_foreground(server, as_json=as_json, seed=seed)

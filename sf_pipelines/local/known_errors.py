@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sf_pipelines.emulator.server import EmulatorError
+from sf_pipelines.local.failures_command import FailuresError
 from sf_pipelines.local.postgres import EmbeddedPostgresError
 from sf_pipelines.local.sandbox import SandboxError
 from sf_pipelines.policy.knobs import ThresholdError
@@ -13,6 +14,7 @@ KNOWN_ERRORS: tuple[type[Exception], ...] = (
     SandboxError,
     EmbeddedPostgresError,
     EmulatorError,
+    FailuresError,
     ThresholdError,
 )
 

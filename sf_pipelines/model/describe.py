@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 COMPOUND_TYPES = frozenset({"address", "location"})
+LOCKING_REFERENCES = frozenset({"AccountId", "OpportunityId", "CampaignId"})
+"""Standard references that lock: Contact, Opportunity, Case to Account; line items and contact roles to
+Opportunity; campaign members to Campaign ([D] record locking cheat sheet)."""
+
 TYPES_REFUSED_BY_BULK = COMPOUND_TYPES | {"base64", "complexvalue", "json", "junctionidlist"}
 
 
@@ -25,6 +29,9 @@ class FieldDescribe:
     external_id: bool = False
     id_lookup: bool = False
     defaulted_on_create: bool = False
+    unique: bool = False
+    cascade_delete: bool = False
+    restricted_delete: bool = False
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
     compound_field_name: str | None = None
@@ -33,6 +40,20 @@ class FieldDescribe:
     def is_required_on_create(self) -> bool:
         """Whether a create without this field is refused."""
         return self.createable and not self.nillable and not self.defaulted_on_create
+
+    @property
+    def locks_its_parent(self) -> bool:
+        """Whether a write of this reference locks the record that it points to until the transaction ends.
+
+        A master-detail always does, and so does a lookup unless it is cleared when the parent is deleted
+        ([D] record locking cheat sheet). Describe shows that as a custom reference that cascades, restricts
+        or cannot be null; of standard references it does not tell, so those are named.
+        """
+        if not self.reference_to:
+            return False
+        if self.name.endswith("__c"):
+            return self.cascade_delete or self.restricted_delete or not self.nillable
+        return self.name in LOCKING_REFERENCES
 
     @property
     def is_carried_by_bulk(self) -> bool:

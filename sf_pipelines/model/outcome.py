@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    """What kind of failure a code stands for: it alone says whether the row may be sent again."""
+
+    TRANSIENT = "transient"
+    LOCK = "lock"
+    QUOTA = "quota"
+    DATA = "data"
+    PERMISSION = "permission"
+    DUPLICATE = "duplicate"
+    ORG = "org"
+    UNKNOWN = "unknown"
 
 
 class OutcomeState(StrEnum):
@@ -43,6 +57,8 @@ class FailedRecord:
         values: the payload as sent, Salesforce field to value.
         payload_hash: stable hash of `values`, hexadecimal.
         job_id: Bulk job, or None on the REST rail; request_id: the REST request, or None.
+        attempt: how often the row was sent in this run, this time included.
+        next_attempt_at: when it may be sent again, None for never.
     """
 
     source_key: str
@@ -53,17 +69,25 @@ class FailedRecord:
     chunk: int
     job_id: str | None = None
     request_id: str | None = None
+    attempt: int = 1
+    failure_class: FailureClass | None = None
+    next_attempt_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutcomeCounts:
-    """Rows by what became of them, and error codes with their counts."""
+    """Rows by what became of them, and error codes with their counts.
+
+    Attributes:
+        unchanged: rows that were not submitted, since the org holds them as they are.
+    """
 
     submitted: int = 0
     succeeded: int = 0
     failed: int = 0
     unprocessed: int = 0
     created: int = 0
+    unchanged: int = 0
     errors: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
@@ -87,6 +111,7 @@ class OutcomeCounts:
             failed=self.failed + other.failed,
             unprocessed=self.unprocessed + other.unprocessed,
             created=self.created + other.created,
+            unchanged=self.unchanged + other.unchanged,
             errors=errors,
         )
 
@@ -98,6 +123,7 @@ class VerdictState(StrEnum):
     REJECTS_WITHIN_TOLERANCE = "rejects_within_tolerance"
     REJECTS_BEYOND_TOLERANCE = "rejects_beyond_tolerance"
     ROWS_UNACCOUNTED = "rows_unaccounted"
+    COUNTERS_DISAGREE = "counters_disagree"
 
     @property
     def is_green(self) -> bool:

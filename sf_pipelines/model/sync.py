@@ -27,10 +27,27 @@ class Source:
     Attributes:
         kind: what `location` means.
         location: SQL text, `schema.table`, or the path of a file.
+        encoding: of a CSV file, by the name that Python gives it; a byte order mark is not part of the text.
     """
 
     kind: SourceKind
     location: str
+    encoding: str = "utf-8"
+
+
+class LoadScope(StrEnum):
+    """Rows of its source that a run of a load sends: all, those that failed, or those worth a retry."""
+
+    ALL = "all"
+    FAILED = "failed"
+    RETRYABLE = "retryable"
+
+
+class EmptyValue(StrEnum):
+    """What an empty value of the source means to the org."""
+
+    UNCHANGED = "unchanged"
+    SET_NULL = "set_null"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,11 +58,15 @@ class FieldMapping:
         field: API name, or a parent by its external id, `Account.External_Id__c`.
         column: column of the source.
         values: source value to Salesforce value; a value that is not named passes unchanged.
+        empty: whether an empty value leaves the field as it is, or empties it.
+        is_sensitive: whether its values go to the org and nowhere else: no ledger, log or page shows them.
     """
 
     field: str
     column: str
     values: Mapping[str, str] = dataclass_field(default_factory=dict[str, str])
+    empty: EmptyValue = EmptyValue.UNCHANGED
+    is_sensitive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +94,7 @@ class LoadSync:
         name: unique, used in the ledger and as run tag; by default `<object>_load`.
         key: the Salesforce field that identifies a row: external id for upsert, `Id` for update and
             delete, a natural unique column for insert. It must be one of `fields`.
+        only_changed: whether rows are left out that the org last accepted as they are.
     """
 
     name: str
@@ -84,11 +106,17 @@ class LoadSync:
     tolerance: Tolerance = Tolerance()
     latency_class: LatencyClass = LatencyClass.BATCH
     criticality: Criticality = Criticality.NORMAL
+    only_changed: bool = False
 
     @property
     def field_names(self) -> tuple[str, ...]:
         """Salesforce fields in the declared order, the columns of every chunk."""
         return tuple(mapping.field for mapping in self.fields)
+
+    @property
+    def sensitive_fields(self) -> frozenset[str]:
+        """Salesforce fields whose values are kept from everything but the org."""
+        return frozenset(mapping.field for mapping in self.fields if mapping.is_sensitive)
 
     @property
     def key_column(self) -> str:

@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from sf_pipelines.ledger.queries import ErrorCount
+from sf_pipelines.policy.mends import mend
 from sf_pipelines.present.decision_card import decision_card, decision_figures
 from sf_pipelines.workflows.extract import ExtractReport
 from sf_pipelines.workflows.load import LoadReport
@@ -17,8 +18,18 @@ ERROR_TABLE_ROWS = 20
 """Error codes shown; the counts beside the table are exact."""
 
 
-def load_metadata(report: LoadReport, errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
-    """What the asset page shows of a load."""
+FAILED_RECORDS = dg.AssetKey(["ledger", "failed_records"])
+"""The asset that shows what every load has left."""
+
+
+def load_metadata(
+    report: LoadReport, errors: Sequence[ErrorCount], *, previous_run: str | None = None
+) -> dict[str, dg.MetadataValue]:
+    """What the asset page shows of a load.
+
+    Args:
+        previous_run: Dagster run of the load of the same partition before.
+    """
     counts = report.counts
     return {
         "verdict": dg.MetadataValue.text(report.verdict.text),
@@ -28,11 +39,15 @@ def load_metadata(report: LoadReport, errors: Sequence[ErrorCount]) -> dict[str,
         "rows_succeeded": dg.MetadataValue.int(counts.succeeded),
         "rows_failed": dg.MetadataValue.int(counts.failed),
         "rows_unprocessed": dg.MetadataValue.int(counts.unprocessed),
+        "rows_unchanged": dg.MetadataValue.int(counts.unchanged),
+        "processes": dg.MetadataValue.int(report.attempts),
         "api_calls": dg.MetadataValue.int(report.api_calls),
         "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
         "ledger_run": dg.MetadataValue.text(str(report.run_id)),
         **_figures(decision_figures(report.decision)),
         **_error_table(errors),
+        **_failed_rows(report, errors),
+        **_previous(previous_run),
         **_job_links(report.job_urls),
     }
 
@@ -77,6 +92,7 @@ def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
             {
                 "code": error.code,
                 "rows": error.rows,
+                "next_step": mend(error.failure_class),
                 "sample_message": error.message_sample,
                 "sample_key": error.source_key_sample,
             }
@@ -90,10 +106,30 @@ _ERROR_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("code", "string", description="Salesforce's error code"),
         dg.TableColumn("rows", "int", description="rows refused with it, exact"),
+        dg.TableColumn("next_step", "string", description="what to do about them"),
         dg.TableColumn("sample_message", "string", description="the org's text for one of them"),
         dg.TableColumn("sample_key", "string", description="source key of that row"),
     ]
 )
+
+
+def _failed_rows(report: LoadReport, errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
+    """The way from a red partition to its records."""
+    if not errors:
+        return {}
+    sample = errors[0].source_key_sample
+    commands = (
+        f"All with values and messages: `sf-pipelines failures --run {report.run_id}`; "
+        f"the life of one: `sf-pipelines trace {sample}`."
+    )
+    return {
+        "failed_records": dg.MetadataValue.asset(FAILED_RECORDS),
+        "see_failed_rows": dg.MetadataValue.md(commands),
+    }
+
+
+def _previous(dagster_run: str | None) -> dict[str, dg.MetadataValue]:
+    return {"previous_attempt": dg.MetadataValue.dagster_run(dagster_run)} if dagster_run else {}
 
 
 def _job_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:

@@ -48,10 +48,15 @@ _MENDS_OF_INVALID_GRANT: Mapping[AuthFlow, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """A token and the base URL of every later call; Salesforce tells no lifetime."""
+    """A token and the base URL of every later call; Salesforce tells no lifetime.
+
+    Attributes:
+        user_id: of the user that the token stands for, None where the answer has no identity URL.
+    """
 
     access_token: Secret
     instance_url: str
+    user_id: str | None = None
 
 
 class Authenticator:
@@ -107,7 +112,11 @@ class Authenticator:
             raise answer.unexpected("a token answer holds access_token and instance_url")
         if not is_safe_url(instance_url):
             raise answer.unexpected("its instance_url is not https, so no token is sent there")
-        return Grant(access_token=Secret(token), instance_url=instance_url.rstrip("/"))
+        return Grant(
+            access_token=Secret(token),
+            instance_url=instance_url.rstrip("/"),
+            user_id=_user_id(data.get("id")),
+        )
 
     def _post_form(self) -> Answer:
         # The form is made anew for each attempt: an assertion would otherwise grow too old while waiting.
@@ -201,3 +210,8 @@ class Authenticator:
 
 def _reveal(secret: Secret | None) -> str:
     return "" if secret is None else secret.reveal()
+
+
+def _user_id(identity_url: Any) -> str | None:
+    """The last part of `https://login.salesforce.com/id/<org>/<user>` ([D] RESTG)."""
+    return identity_url.rstrip("/").rpartition("/")[2] or None if isinstance(identity_url, str) else None

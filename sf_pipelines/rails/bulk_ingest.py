@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 from sf_pipelines.model.rail import Operation
-from sf_pipelines.rails.bulk_jobs import CSV_FORMAT, read_job
+from sf_pipelines.rails.bulk_jobs import CSV_FORMAT, read_job, read_jobs
 from sf_pipelines.rails.errors import BulkJobStateError, UnknownOutcomeError
 from sf_pipelines.rails.polling import Poller
 from sf_pipelines.rails.ports import BulkIngestPort, BulkJob, JobState, ReadableBytes, ResultKind
 from sf_pipelines.rails.streams import ResponseStream
 from sf_pipelines.rails.transport import Transport
+
+JOB_TYPE = "V2Ingest"
+"""The list holds jobs of Bulk API 1.0 too, whose states are others [D BULKG 5.1]."""
 
 _WRITES = (Operation.INSERT, Operation.UPDATE, Operation.UPSERT, Operation.DELETE)
 
@@ -57,6 +60,17 @@ class BulkIngest(BulkIngestPort):
     def info(self, job_id: str) -> BulkJob:
         """State and counters."""
         return read_job(self._transport.get(self._path(job_id)))
+
+    def jobs(self) -> Iterator[BulkJob]:
+        """Every Bulk API 2.0 ingest job that the org still keeps, in no order ([D] BULKG: 7 days)."""
+        path = self._transport.data_path("jobs/ingest")
+        answer = self._transport.get(path, params={"jobType": JOB_TYPE})
+        while True:
+            jobs, next_path = read_jobs(answer)
+            yield from jobs
+            if next_path is None:
+                return
+            answer = self._transport.get(next_path)
 
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         """Poll until the job is terminal; a Failed or Aborted job is returned, not raised."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sf_pipelines.rails.ports import BulkJob, JobState
@@ -24,7 +25,22 @@ def read_job(answer: Answer) -> BulkJob:
         raise answer.unexpected(f"it is not a Bulk job ({error!r})") from None
 
 
+def read_jobs(answer: Answer) -> tuple[list[BulkJob], str | None]:
+    """The jobs of one page of a list, and the path of the next page, None after the last.
+
+    Raises:
+        UnexpectedAnswerError: the answer is something else.
+    """
+    data = answer.json_object()
+    try:
+        jobs = [_job(item) for item in data["records"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise answer.unexpected(f"it is not a list of Bulk jobs ({error!r})") from None
+    return jobs, None if data.get("done", True) else data.get("nextRecordsUrl")
+
+
 def _job(data: dict[str, Any]) -> BulkJob:
+    created = data.get("createdDate")
     return BulkJob(
         id=str(data["id"]),
         sobject=data.get("object"),
@@ -35,4 +51,6 @@ def _job(data: dict[str, Any]) -> BulkJob:
         retries=int(data.get("retries") or 0),
         processing_milliseconds=int(data.get("totalProcessingTime") or 0),
         error_message=data.get("errorMessage"),
+        created_by=data.get("createdById"),
+        created_at=datetime.fromisoformat(created) if created else None,
     )

@@ -32,6 +32,10 @@ class Org(OrgPort):
         """Usage as told by the newest answer, None before the first."""
         return self._transport.meter.api_usage
 
+    def user_id(self) -> str | None:
+        """Id of the user that this client writes as; needs no metered call."""
+        return self._transport.user_id()
+
     def describe(self, sobject: str) -> SObjectDescribe:
         """Describe one object (one metered call); raises ObjectNotFoundError naming it."""
         path = self._transport.data_path(f"sobjects/{quote(sobject, safe='')}/describe")
@@ -93,6 +97,9 @@ def _read_field(item: Mapping[str, Any]) -> FieldDescribe:
         external_id=bool(item.get("externalId")),
         id_lookup=bool(item.get("idLookup")),
         defaulted_on_create=bool(item.get("defaultedOnCreate")),
+        unique=bool(item.get("unique")),
+        cascade_delete=bool(item.get("cascadeDelete")),
+        restricted_delete=bool(item.get("restrictedDelete")),
         reference_to=tuple(item.get("referenceTo") or ()),
         relationship_name=item.get("relationshipName"),
         compound_field_name=item.get("compoundFieldName"),

@@ -47,12 +47,14 @@ class Target:
     path: str
 
 
-def pack(items: Iterable[Item], *, max_bytes: int) -> Iterator[tuple[Collection, ...]]:
+def pack(
+    items: Iterable[Item], *, max_bytes: int, collection_rows: int = COLLECTION_MAX_ROWS
+) -> Iterator[tuple[Collection, ...]]:
     """Calls of up to five collections of up to 200 records, each call below `max_bytes` of JSON."""
     call: list[list[Item]] = []
     bytes_used = 0
     for item in items:
-        needs_collection = not call or len(call[-1]) == COLLECTION_MAX_ROWS
+        needs_collection = not call or len(call[-1]) == collection_rows
         size = len(item.json) + 1 + (SUBREQUEST_OVERHEAD_BYTES if needs_collection else 0)
         is_full = needs_collection and len(call) == COMPOSITE_MAX_COLLECTIONS
         if call and (is_full or bytes_used + size > max_bytes):

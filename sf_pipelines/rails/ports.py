@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sf_pipelines.config.limits import COLLECTION_MAX_ROWS
 from sf_pipelines.model.describe import SObjectDescribe
 from sf_pipelines.model.headroom import Headroom
 from sf_pipelines.model.outcome import RecordOutcome
@@ -46,7 +47,11 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BulkJob:
-    """A Bulk API 2.0 job as the org reports it; counters include failed rows in `records_processed`."""
+    """A Bulk API 2.0 job as the org reports it; counters include failed rows in `records_processed`.
+
+    Attributes:
+        created_by: id of the org's user; created_at: the org's clock.
+    """
 
     id: str
     sobject: str | None
@@ -57,6 +62,8 @@ class BulkJob:
     retries: int = 0
     processing_milliseconds: int = 0
     error_message: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
 
 
 class ResultKind(StrEnum):
@@ -110,6 +117,10 @@ class OrgPort(ABC):
         """Usage as told by the newest answer, None before the first."""
 
     @abstractmethod
+    def user_id(self) -> str | None:
+        """Id of the user that this client writes as, None where the org does not tell it."""
+
+    @abstractmethod
     def describe(self, sobject: str) -> SObjectDescribe:
         """Describe one object; raises ObjectNotFoundError naming it where the org has none."""
 
@@ -137,8 +148,9 @@ class RestPort(ABC):
         records: Sequence[Mapping[str, Any]],
         *,
         external_id_field: str | None = None,
+        collection_rows: int = COLLECTION_MAX_ROWS,
     ) -> WriteResponse:
-        """Write up to 1,000 records in one metered call: Collections of 200 inside one Composite.
+        """Write up to 1,000 records, in one metered call if they are in five Collections of up to 200.
 
         Never all-or-none. Raises UnknownOutcomeError when the org may or may not have written.
         """
@@ -174,6 +186,10 @@ class BulkIngestPort(ABC):
     @abstractmethod
     def info(self, job_id: str) -> BulkJob:
         """State and counters (one metered call)."""
+
+    @abstractmethod
+    def jobs(self) -> Iterator[BulkJob]:
+        """All ingest jobs of the org, whoever made them, without counters (a metered call per 1,000)."""
 
     @abstractmethod
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:

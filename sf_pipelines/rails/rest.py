@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from sf_pipelines.config.limits import COMPOSITE_MAX_ROWS, QUERY_PAGE_MAX_ROWS, REST_BODY_MAX_BYTES
+from sf_pipelines.config.limits import (
+    COLLECTION_MAX_ROWS,
+    COMPOSITE_MAX_ROWS,
+    QUERY_PAGE_MAX_ROWS,
+    REST_BODY_MAX_BYTES,
+)
 from sf_pipelines.model.outcome import OutcomeState, RecordError, RecordOutcome
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.rails.errors import SalesforceError, UnknownOutcomeError
@@ -35,8 +40,12 @@ class Rest(RestPort):
         records: Sequence[Mapping[str, Any]],
         *,
         external_id_field: str | None = None,
+        collection_rows: int = COLLECTION_MAX_ROWS,
     ) -> WriteResponse:
         """Write up to 1,000 records; an update or delete takes `Id` from each record.
+
+        Smaller Collections are shorter transactions, which hold their locks for less long; the calls that
+        they need follow each other.
 
         A field named `Parent.Key__c` refers to a parent by external id; null clears the reference. Where
         the JSON needs several calls and a later one is refused, its records come back as unprocessed
@@ -54,7 +63,8 @@ class Rest(RestPort):
         if operation is Operation.DELETE:
             outcomes = {item.position: _failed(NO_ID) for item in items if not item.record_id}
             items = [item for item in items if item.record_id]
-        request_ids = self._send(items, target, operation, outcomes)
+        calls = pack(items, max_bytes=self._max_body_bytes, collection_rows=collection_rows)
+        request_ids = self._send(items, calls, target, operation, outcomes)
         ordered = tuple(outcomes[position] for position in range(len(records)))
         return WriteResponse(outcomes=ordered, request_id=",".join(request_ids))
 
@@ -79,12 +89,17 @@ class Rest(RestPort):
             answer = self._transport.get(_next_path(answer, page), headers=headers)
 
     def _send(
-        self, items: Sequence[Item], target: Target, operation: Operation, outcomes: Outcomes
+        self,
+        items: Sequence[Item],
+        calls: Iterable[tuple[Collection, ...]],
+        target: Target,
+        operation: Operation,
+        outcomes: Outcomes,
     ) -> list[str]:
         """Send the items in as many calls as their size needs, add their outcomes, give the request ids."""
         path = self._transport.data_path("composite")
         request_ids: list[str] = []
-        for collections in pack(items, max_bytes=self._max_body_bytes):
+        for collections in calls:
             body = composite_body(collections, target)
             try:
                 answer = self._transport.send_json("POST", path, body, may_compress=True)

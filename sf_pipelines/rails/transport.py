@@ -54,6 +54,10 @@ class Transport:
         grant = self._authenticator.current
         return self._base_url if grant is None else grant.instance_url
 
+    def user_id(self) -> str | None:
+        """The user that requests are made as; asks for a token where there is none yet."""
+        return self._authenticator.grant().user_id
+
     def data_path(self, resource: str) -> str:
         """Path of a resource in this version, such as `limits` or `jobs/ingest/750…`."""
         return f"/services/data/v{self._api_version}/{resource}"

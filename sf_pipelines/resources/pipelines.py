@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from sf_pipelines.config.settings import Settings, SettingsError, load_settings
 from sf_pipelines.lake.errors import LakeError
@@ -43,32 +44,52 @@ class PipelinesResource(dg.ConfigurableResource):
             dagster.Failure: a setting is missing, a part cannot be reached, or the run cannot go on.
                 Dagster must not retry it: what was written is in the ledger, and a person decides.
         """
-        try:
-            with open_tools(load_settings(), tell=tell) as tools:
-                yield tools
-        except KNOWN_ERRORS as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+        with _told_by_dagster(), open_tools(load_settings(), tell=tell) as tools:
+            yield tools
+
+    @contextmanager
+    def open_ledger(self) -> Generator[Engine]:
+        """The ledger alone, for what asks nothing of the org.
+
+        Raises:
+            dagster.Failure: as for `open`.
+        """
+        with _told_by_dagster(), open_ledger(load_settings()) as engine:
+            yield engine
+
+
+@contextmanager
+def _told_by_dagster() -> Generator[None]:
+    try:
+        yield
+    except KNOWN_ERRORS as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Generator[Engine]:
+    """A pool on the migrated ledger, closed at the end."""
+    engine = open_engine(settings.require_database_url().reveal())
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @contextmanager
 def open_tools(settings: Settings, *, tell: Callable[[str], None]) -> Generator[Tools]:
     """Tools on the given settings; the ledger is migrated first."""
-    database_url = settings.require_database_url()
     salesforce = settings.require_salesforce()
-    engine = open_engine(database_url.reveal())
-    try:
-        migrate(engine)
-        with Promises() as promises:
-            yield Tools(
-                client=paced(connect(salesforce), promises, engine),
-                ledger=Ledger(engine),
-                engine=engine,
-                database_url=database_url,
-                lake=settings.lake,
-                spool=settings.home / "spool",
-                extract_lag_seconds=settings.extract_lag_seconds,
-                promises=promises,
-                tell=tell,
-            )
-    finally:
-        engine.dispose()
+    with open_ledger(settings) as engine, Promises() as promises:
+        yield Tools(
+            client=paced(connect(salesforce), promises, engine),
+            ledger=Ledger(engine),
+            engine=engine,
+            database_url=settings.require_database_url(),
+            lake=settings.lake,
+            spool=settings.home / "spool",
+            extract_lag_seconds=settings.extract_lag_seconds,
+            promises=promises,
+            tell=tell,
+        )

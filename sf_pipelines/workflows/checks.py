@@ -30,6 +30,10 @@ def check_load(sync: LoadSync, describe: SObjectDescribe) -> None:
         else:
             _check_writable(sync, known_field(sync.name, describe, name))
     _check_key(sync, describe)
+    if sync.only_changed and sync.operation not in (Operation.UPSERT, Operation.UPDATE):
+        raise SyncError(
+            f"{sync.name} is a {sync.operation.value}: only_changed is for upsert and update, remove it."
+        )
 
 
 def extract_fields(sync: ExtractSync, describe: SObjectDescribe) -> tuple[str, ...]:

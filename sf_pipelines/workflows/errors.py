@@ -13,6 +13,14 @@ class SyncError(WorkflowError):
     """The declaration of a sync contradicts what the org describes."""
 
 
+class TakenUpError(WorkflowError):
+    """An earlier run must not be repeated as a whole; its rows are in the ledger."""
+
+
+class BudgetSpentError(WorkflowError):
+    """A budget that the org does not tell would be overrun; nothing was sent."""
+
+
 class NotRunError(WorkflowError):
     """The policy said not to run now: the slice is deferred or refused, nothing was sent."""
 

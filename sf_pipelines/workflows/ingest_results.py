@@ -1,4 +1,4 @@
-"""The three result files of an ingest job, joined by key to the rows that were sent.
+"""The three result files of an ingest job, joined to the rows that were sent: by key, or by the whole row.
 
 Files are fetched to disk first, so that a broken transfer is fetched again and no connection is held
 while rows are joined. Memory holds eight bytes per row of a chunk, whatever the share that failed.
@@ -11,18 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+from sf_pipelines.lake.chunk import PayloadChunk
 from sf_pipelines.lake.csv_rows import read_csv_text
-from sf_pipelines.lake.payload import PayloadChunk, key_hashes
-from sf_pipelines.model.outcome import FailedRecord, OutcomeCounts, OutcomeState, RecordError
+from sf_pipelines.lake.row_hashes import Hashes, RowIdentity, concatenated
+from sf_pipelines.model.outcome import OutcomeCounts, OutcomeState, RecordError
+from sf_pipelines.policy.accounting import Disagreement, JobCounters, account
+from sf_pipelines.policy.failure_classes import JOB_ENDED_EARLY
 from sf_pipelines.rails.errors import TransportError
 from sf_pipelines.rails.ports import BulkIngestPort, BulkJob, JobState, ResultKind
-from sf_pipelines.workflows.row_join import Rejection, join_rows
+from sf_pipelines.workflows.row_join import RejectedRow, Rejection, join_rows
 from sf_pipelines.workflows.rows import payload_hash, row_values
 from sf_pipelines.workflows.tools import Tools
 
@@ -47,34 +48,41 @@ class IngestResults:
     """What the org says became of the rows of one chunk.
 
     Attributes:
-        disagreements: sentences where keys or counters contradict each other; empty if all agree.
+        disagreements: where rows or counters contradict each other; empty if all agree.
     """
 
     counts: OutcomeCounts
-    disagreements: tuple[str, ...]
-    key: str
+    disagreements: tuple[Disagreement, ...]
+    identity: RowIdentity
     chunk: PayloadChunk
     job: BulkJob
     files: Mapping[ResultKind, Path]
 
-    def failed_records(self) -> Iterator[FailedRecord]:
-        """Every failed or unprocessed row with its values as sent, streamed."""
+    def rejected_rows(self) -> Iterator[tuple[RejectedRow, OutcomeState]]:
+        """Every failed or unprocessed row with its values as sent, streamed.
+
+        Where the payload is gone, the values are those that the org gave back.
+        """
         for kind, state in _REJECTED.items():
             for batch in _batches(self.files[kind]):
                 for start in range(0, batch.num_rows, JOIN_ROWS):
-                    yield from self._joined(batch.slice(start, JOIN_ROWS), state)
+                    for row in self._joined(batch.slice(start, JOIN_ROWS), state):
+                        yield row, state
 
-    def _joined(self, rejected: pa.RecordBatch, state: OutcomeState) -> Iterator[FailedRecord]:
-        for row in join_rows(self.chunk, _rejections_by_key(rejected, self.key, state, self.job)):
-            yield FailedRecord(
-                source_key=row.values[self.key] or "",
-                values=row.values,
-                payload_hash=row.payload_hash,
-                state=state,
-                error=row.error,
-                chunk=self.chunk.number,
-                job_id=self.job.id,
-            )
+    def remove_files(self) -> None:
+        """Delete the result files: what they say is in the ledger."""
+        for path in self.files.values():
+            path.unlink(missing_ok=True)
+
+    def rejected_keys(self) -> set[str | None]:
+        """Keys of all those rows."""
+        return {row.values.get(self.chunk.key) for row, _ in self.rejected_rows()}
+
+    def _joined(self, rejected: pa.RecordBatch, state: OutcomeState) -> Iterator[RejectedRow]:
+        if not self.chunk.path.exists():
+            return _echoes(rejected, state, self.job)
+        rejections = _rejections_by_row(rejected, self.identity, state, self.job)
+        return join_rows(self.chunk, self.identity, rejections)
 
 
 _REJECTED = {
@@ -83,10 +91,15 @@ _REJECTED = {
 }
 
 
-def collect_results(key: str, chunk: PayloadChunk, job: BulkJob, tools: Tools) -> IngestResults:
-    """Fetch the three result files of a terminal job and count them against what was sent."""
+def collect_results(identity: RowIdentity, chunk: PayloadChunk, job: BulkJob, tools: Tools) -> IngestResults:
+    """Fetch the three result files of a terminal job and count them against what was sent.
+
+    Raises:
+        BulkJobNotFoundError: the job or its results are gone.
+        SalesforceError, LakeError: a file cannot be fetched or read; nothing is known of its rows.
+    """
     files = {kind: _fetch(tools.client.ingest, job.id, kind, chunk.path) for kind in ResultKind}
-    tallies = {kind: _tally(path, [key, *_OWN_COLUMNS[kind]]) for kind, path in files.items()}
+    tallies = {kind: _tally(path, identity, _OWN_COLUMNS[kind]) for kind, path in files.items()}
     counts = OutcomeCounts(
         submitted=chunk.rows,
         succeeded=tallies[ResultKind.SUCCESSFUL].rows,
@@ -95,10 +108,24 @@ def collect_results(key: str, chunk: PayloadChunk, job: BulkJob, tools: Tools) -
         created=tallies[ResultKind.SUCCESSFUL].created,
         errors=tallies[ResultKind.FAILED].errors + _unprocessed_errors(tallies[ResultKind.UNPROCESSED], job),
     )
-    hashes = [tally.hashes for tally in tallies.values()]
-    disagreements = (*_key_disagreements(chunk, hashes, job), *_counter_disagreements(counts, job))
+    answered = [tally.hashes for tally in tallies.values()]
+    sent = chunk.hashes(identity) if chunk.path.exists() else concatenated(answered)
     return IngestResults(
-        counts=counts, disagreements=disagreements, key=key, chunk=chunk, job=job, files=files
+        counts=counts,
+        disagreements=account(counts, sent=sent, answered=answered, job=_counters(job)),
+        identity=identity,
+        chunk=chunk,
+        job=job,
+        files=files,
+    )
+
+
+def _counters(job: BulkJob) -> JobCounters:
+    return JobCounters(
+        name=job.id,
+        processed=job.records_processed,
+        failed=job.records_failed,
+        is_complete=job.state is JobState.JOB_COMPLETE,
     )
 
 
@@ -116,12 +143,13 @@ def parse_error(text: str) -> RecordError:
 class _Tally:
     rows: int
     created: int
-    hashes: NDArray[np.uint64]
+    hashes: Hashes
     errors: Counter[str]
 
 
 def _fetch(ingest: BulkIngestPort, job_id: str, kind: ResultKind, beside: Path) -> Path:
-    path = beside.with_name(f"{beside.stem}.{kind.value}.csv")
+    path = beside.with_name(f"{beside.stem}.{job_id}.{kind.value}.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
 
     def copy() -> None:
         with ingest.results(job_id, kind) as stream, path.open("wb") as file:
@@ -141,35 +169,46 @@ def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Re
         yield from read_csv_text(file, columns=columns)
 
 
-def _tally(path: Path, columns: Sequence[str]) -> _Tally:
+def _tally(path: Path, identity: RowIdentity, own_columns: Sequence[str]) -> _Tally:
     rows = created = 0
     errors: Counter[str] = Counter()
-    hashes: list[NDArray[np.uint64]] = []
-    for batch in _batches(path, columns):
+    hashes: list[Hashes] = []
+    for batch in _batches(path, [*identity.columns, *own_columns]):
         rows += batch.num_rows
-        hashes.append(key_hashes(batch.column(columns[0])))
+        hashes.append(identity.hashes(batch))
         if _CREATED_COLUMN in batch.schema.names:
             created += pc.equal(batch.column(_CREATED_COLUMN), pa.scalar("true")).true_count
         if _ERROR_COLUMN in batch.schema.names:
             errors.update(
                 parse_error(text or "UNKNOWN").code for text in batch.column(_ERROR_COLUMN).to_pylist()
             )
-    keys = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
-    return _Tally(rows=rows, created=created, hashes=keys, errors=errors)
+    return _Tally(rows=rows, created=created, hashes=concatenated(hashes), errors=errors)
 
 
-def _rejections_by_key(
-    rejected: pa.RecordBatch, key: str, state: OutcomeState, job: BulkJob
+def _echoes(rejected: pa.RecordBatch, state: OutcomeState, job: BulkJob) -> Iterator[RejectedRow]:
+    echo = _echo(rejected)
+    for index, error in enumerate(_errors(rejected, state, job)):
+        values = row_values(echo, index)
+        yield RejectedRow(values=values, payload_hash=payload_hash(values), error=error)
+
+
+def _errors(rejected: pa.RecordBatch, state: OutcomeState, job: BulkJob) -> Sequence[RecordError]:
+    if state is OutcomeState.UNPROCESSED:
+        return [_unprocessed_error(job)] * rejected.num_rows
+    return [parse_error(text or "UNKNOWN") for text in rejected.column(_ERROR_COLUMN).to_pylist()]
+
+
+def _echo(rejected: pa.RecordBatch) -> pa.RecordBatch:
+    return rejected.select([name for name in rejected.schema.names if name not in _ADDED_COLUMNS])
+
+
+def _rejections_by_row(
+    rejected: pa.RecordBatch, identity: RowIdentity, state: OutcomeState, job: BulkJob
 ) -> dict[int, list[Rejection]]:
-    """Rejections waiting for their rows; a key that was sent twice may have two."""
-    if state is OutcomeState.FAILED:
-        texts = rejected.column(_ERROR_COLUMN).to_pylist()
-        errors: Sequence[RecordError] = [parse_error(text or "UNKNOWN") for text in texts]
-    else:
-        errors = [_unprocessed_error(job)] * rejected.num_rows
-    echo = rejected.select([name for name in rejected.schema.names if name not in _ADDED_COLUMNS])
+    """Rejections waiting for their rows; a row that was sent twice may have two."""
+    errors, echo = _errors(rejected, state, job), _echo(rejected)
     by_key: dict[int, list[Rejection]] = {}
-    for index, hashed in enumerate(key_hashes(rejected.column(key)).tolist()):
+    for index, hashed in enumerate(identity.hashes(rejected).tolist()):
         echo_hash = payload_hash(row_values(echo, index))
         by_key.setdefault(hashed, []).append(Rejection(error=errors[index], echo_hash=echo_hash))
     return by_key
@@ -177,40 +216,8 @@ def _rejections_by_key(
 
 def _unprocessed_error(job: BulkJob) -> RecordError:
     why = job.error_message or f"Job {job.id} ended {job.state.value} before this row."
-    return RecordError(code="UNPROCESSED", message=why)
+    return RecordError(code=JOB_ENDED_EARLY, message=why)
 
 
 def _unprocessed_errors(tally: _Tally, job: BulkJob) -> Counter[str]:
     return Counter({_unprocessed_error(job).code: tally.rows} if tally.rows else {})
-
-
-def _key_disagreements(chunk: PayloadChunk, results: list[NDArray[np.uint64]], job: BulkJob) -> Iterator[str]:
-    sent, answered = np.sort(chunk.keys()), np.sort(np.concatenate(results))
-    if np.array_equal(sent, answered):
-        return
-    unanswered, foreign = _balance(sent, answered)
-    yield (
-        f"Result files of job {job.id} do not match the rows sent: {unanswered:,} rows have no result and "
-        f"{foreign:,} results belong to no row that was sent."
-    )
-
-
-def _balance(sent: NDArray[np.uint64], answered: NDArray[np.uint64]) -> tuple[int, int]:
-    """Sent keys without a result, and results without a sent key, each as often as it occurs."""
-    keys, places = np.unique(np.concatenate([sent, answered]), return_inverse=True)
-    surplus = np.bincount(places[: sent.size], minlength=keys.size)
-    surplus -= np.bincount(places[sent.size :], minlength=keys.size)
-    return int(surplus[surplus > 0].sum()), int(-surplus[surplus < 0].sum())
-
-
-def _counter_disagreements(counts: OutcomeCounts, job: BulkJob) -> Iterator[str]:
-    if job.state is JobState.JOB_COMPLETE and job.records_processed != counts.succeeded + counts.failed:
-        yield (
-            f"Job {job.id} says that it processed {job.records_processed:,} rows; its result files hold "
-            f"{counts.succeeded + counts.failed:,}."
-        )
-    if job.records_failed != counts.failed:
-        yield (
-            f"Job {job.id} says that {job.records_failed:,} rows failed; its result files hold "
-            f"{counts.failed:,}."
-        )

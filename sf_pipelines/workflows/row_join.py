@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sf_pipelines.lake.payload import PayloadChunk, key_hashes
+from sf_pipelines.lake.chunk import PayloadChunk
+from sf_pipelines.lake.row_hashes import RowIdentity
 from sf_pipelines.model.outcome import RecordError
 from sf_pipelines.workflows.rows import payload_hash, row_values
 
@@ -32,7 +33,9 @@ class RejectedRow:
     error: RecordError
 
 
-def join_rows(chunk: PayloadChunk, rejections: Mapping[int, list[Rejection]]) -> Iterator[RejectedRow]:
+def join_rows(
+    chunk: PayloadChunk, identity: RowIdentity, rejections: Mapping[int, list[Rejection]]
+) -> Iterator[RejectedRow]:
     """The sent row of each rejection.
 
     Several rows of a chunk may have one key. The row that equals what the org gave back is taken first,
@@ -42,18 +45,23 @@ def join_rows(chunk: PayloadChunk, rejections: Mapping[int, list[Rejection]]) ->
         rejections: by the hash of their key; emptied on the way.
     """
     taken: set[int] = set()
-    yield from _pass(chunk, rejections, taken, must_equal=True)
+    yield from _pass(chunk, identity, rejections, taken, must_equal=True)
     if any(rejections.values()):
-        yield from _pass(chunk, rejections, taken, must_equal=False)
+        yield from _pass(chunk, identity, rejections, taken, must_equal=False)
 
 
 def _pass(
-    chunk: PayloadChunk, rejections: Mapping[int, list[Rejection]], taken: set[int], *, must_equal: bool
+    chunk: PayloadChunk,
+    identity: RowIdentity,
+    rejections: Mapping[int, list[Rejection]],
+    taken: set[int],
+    *,
+    must_equal: bool,
 ) -> Iterator[RejectedRow]:
     wanted = np.array([key for key, waiting in rejections.items() if waiting], dtype=np.uint64)
     first = 0
     for batch in chunk.batches():
-        hashes = key_hashes(batch.column(chunk.key))
+        hashes = identity.hashes(batch)
         for index in np.flatnonzero(np.isin(hashes, wanted)).tolist():
             waiting = rejections[int(hashes[index])]
             if not waiting or first + index in taken:

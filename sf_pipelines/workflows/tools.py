@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,10 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from sf_pipelines.config.limits import BULK_JOB_MAX_BYTES_RAW, COMPOSITE_MAX_ROWS
 from sf_pipelines.config.settings import Secret
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.rails.ports import SalesforceClient
 from sf_pipelines.workflows.promises import Promises
+
+UNKNOWN_SETTLE_SECONDS = 20.0
+"""Writes of more than 20 seconds are what an org limits in number ([D] LIM): most have ended by then."""
 
 
 def utc_now() -> datetime:
@@ -34,6 +39,10 @@ class Tools:
         spool: local folder for payloads and result files of runs under way.
         extract_lag_seconds: how far behind the org's clock an extract window must end.
         promises: quota that runs of this process hold.
+        job_max_bytes: raw CSV of one ingest job; call_rows: rows of one REST call.
+        unknown_settle_seconds: age of a write whose answer was lost, before the org is asked what became of
+            it: until then it may still be at work on it.
+        sleep: waits, in seconds.
         tell: takes a sentence of progress.
     """
 
@@ -46,4 +55,8 @@ class Tools:
     extract_lag_seconds: int
     promises: Promises = field(default_factory=Promises)
     clock: Callable[[], datetime] = utc_now
+    job_max_bytes: int = BULK_JOB_MAX_BYTES_RAW
+    call_rows: int = COMPOSITE_MAX_ROWS
+    unknown_settle_seconds: float = UNKNOWN_SETTLE_SECONDS
+    sleep: Callable[[float], None] = time.sleep
     tell: Callable[[str], None] = _silent

@@ -1,4 +1,4 @@
-"""`make bench`: loads and extracts of 20,000 and 200,000 rows by Bulk, each in a fresh process.
+"""`make bench`: loads and extracts of 100,000 and 1,000,000 rows of 1 KB by Bulk, each in a fresh process.
 
 Prints a table and writes bench.json. PostgreSQL and the emulator run in processes of their own, so that
 the memory shown is the client's alone.
@@ -21,9 +21,14 @@ from sf_pipelines.config.settings import PREFIX
 from sf_pipelines.ledger.engine import open_engine
 from sf_pipelines.local.postgres import EmbeddedPostgres
 
-SIZES = (20_000, 200_000)
+SIZES = (100_000, 1_000_000)
 RESULT = Path("bench.json")
 GROWTH_LIMIT_MB = 50.0
+CALLS_LIMIT = 100
+"""Metered calls per 1,000,000 rows, polls included."""
+
+JOIN_SHARE_LIMIT = 0.25
+"""Of the time from the upload to the end of the jobs: what joining the results to the rows may cost."""
 
 FILL = """
 CREATE SCHEMA bench;
@@ -33,7 +38,7 @@ SELECT n AS number, 'B-' || lpad(n::text, 9, '0') AS key, 'Company number ' || n
        (n * 37 % 1000000) + 0.25 AS revenue, n % 5000 AS employees, 'United States' AS country,
        'https://www.company-' || n || '.example' AS website,
        '+1 555 ' || lpad((n % 10000)::text, 4, '0') AS phone,
-       'Lorem ipsum dolor sit amet, "quoted" and as long as a real one, number ' || n AS description
+       repeat('Lorem ipsum dolor sit amet, "quoted" and as long as a real one. ', 14) || n AS description
 FROM generate_series(0, :last) AS n
 """
 
@@ -100,10 +105,26 @@ def _print(runs: list[dict[str, Any]], growth: dict[str, float]) -> None:
     console = Console()
     console.print(table)
     for what, grown in growth.items():
-        word = "within" if grown < GROWTH_LIMIT_MB else "BEYOND"
+        word = _word(grown, GROWTH_LIMIT_MB)
         console.print(
             f"{what}: peak RSS grew by {grown:.1f} MB for 10 times the rows, {word} {GROWTH_LIMIT_MB:.0f} MB"
         )
+    load = _of(runs, "load", SIZES[-1])
+    calls = load["api_calls"] * 1_000_000 / load["rows"]
+    sending = load["upload_seconds"] + load["wait_seconds"]
+    share = load["join_seconds"] / sending
+    console.print(
+        f"load: {calls:.0f} API calls per 1,000,000 rows, {_word(calls, CALLS_LIMIT)} {CALLS_LIMIT}"
+    )
+    console.print(
+        f"load: joining results took {load['join_seconds']:.1f} s, {share:.0%} of the {sending:.1f} s of "
+        f"uploading ({load['upload_seconds']:.1f} s, to this machine) and of the org's work, "
+        f"{_word(share, JOIN_SHARE_LIMIT)} {JOIN_SHARE_LIMIT:.0%}"
+    )
+
+
+def _word(figure: float, limit: float) -> str:
+    return "within" if figure < limit else "BEYOND"
 
 
 if __name__ == "__main__":

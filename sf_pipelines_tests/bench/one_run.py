@@ -18,6 +18,7 @@ from sf_pipelines.model.sync import ExtractSync, FieldMapping, LoadSync, Source,
 from sf_pipelines.resources.pipelines import open_tools
 from sf_pipelines.workflows.extract import ExtractRequest, run_extract
 from sf_pipelines.workflows.load import LoadRequest, run_load
+from sf_pipelines_tests.bench.timing import Times, timed
 
 COLUMNS = {
     "External_Id__c": "key",
@@ -35,11 +36,11 @@ COLUMNS = {
 def main() -> None:
     """Arguments: load or extract, and the rows of the source table."""
     what, rows = sys.argv[1], int(sys.argv[2])
-    before_mb = _peak_mb()
+    before_mb, times = _peak_mb(), Times()
     started = perf_counter()
     with open_tools(load_settings(), tell=lambda _: None) as tools:
         if what == "load":
-            report = run_load(LoadRequest(sync=_load_sync(rows), forced_rail=Rail.BULK), tools)
+            report = run_load(LoadRequest(sync=_load_sync(rows), forced_rail=Rail.BULK), timed(tools, times))
         else:
             sync = ExtractSync(name="bench_extract", sobject="Account")
             now = datetime.now(UTC)
@@ -56,6 +57,9 @@ def main() -> None:
         "peak_rss_mb": _peak_mb(),
         "rss_before_mb": before_mb,
         "api_calls": report.api_calls,
+        "upload_seconds": round(times.upload_seconds, 2),
+        "wait_seconds": round(times.wait_seconds, 2),
+        "join_seconds": round(times.join_seconds, 2),
     }
     sys.stdout.write(json.dumps(figures) + "\n")
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from sf_pipelines.emulator.control import reset_org
+from sf_pipelines.emulator.control.resetting import reset_org
 from sf_pipelines.emulator.server import EmulatorServer
 
 SCHEMA = Path(__file__).parent / "schema.yaml"
@@ -46,7 +46,7 @@ def running_org(signer: Signer) -> Iterator[EmulatorServer]:
 @pytest.fixture
 def org(running_org: EmulatorServer) -> EmulatorServer:
     """An empty org on both ports."""
-    reset_org(running_org.surface, {})
+    reset_org(running_org.surface)
     return running_org
 
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 from sf_pipelines.lake.errors import LakeError, SourceError
-from sf_pipelines.lake.payload import Payload, key_hashes, write_payload
+from sf_pipelines.lake.payload import Payload, write_payload
+from sf_pipelines.lake.row_hashes import RowIdentity, text_hashes
 from sf_pipelines.model.sync import FieldMapping
 from sf_pipelines_tests.lake.samples import load_sync, text_batch
 
@@ -133,7 +134,7 @@ def test_a_row_with_no_value_at_all_is_still_a_row(tmp_path: Path) -> None:
     payload = write_payload([text_batch({"id": ["1", None, "3"]})], sync=sync, folder=tmp_path)
 
     assert [row["Id"] for row in _rows(payload)] == ["1", None, "3"]
-    assert payload.chunks[0].keys().size == payload.rows == 3
+    assert payload.chunks[0].hashes(RowIdentity(columns=(payload.key,))).size == payload.rows == 3
 
 
 def test_a_row_larger_than_a_job_is_named_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -259,23 +260,23 @@ def test_keys_are_hashed_as_a_multiset_in_file_order(tmp_path: Path) -> None:
         [text_batch({"key": keys, "name": ["x"] * 6})], sync=load_sync(), folder=tmp_path, max_bytes=40
     )
 
-    hashes = np.concatenate([chunk.keys() for chunk in payload.chunks])
+    hashes = np.concatenate([chunk.hashes(RowIdentity(columns=(payload.key,))) for chunk in payload.chunks])
 
     assert len(payload.chunks) > 1
     assert hashes.dtype == np.uint64
-    assert hashes.tolist() == key_hashes(pa.array(["b", "a", "b", "", "", "c"])).tolist()
+    assert hashes.tolist() == text_hashes(pa.array(["b", "a", "b", "", "", "c"])).tolist()
     assert sorted(Counter(hashes.tolist()).values()) == [1, 1, 2, 2]
 
 
 def test_a_key_has_the_same_hash_in_every_process() -> None:
-    assert key_hashes(pa.array(["A-00001", None])).tolist() == [12659300983966985546, 1760245841805064774]
+    assert text_hashes(pa.array(["A-00001", None])).tolist() == [12659300983966985546, 1760245841805064774]
 
 
 def test_many_keys_have_as_many_hashes_also_in_pieces() -> None:
     keys = [f"A-{number:07d}" for number in range(100_000)]
 
-    whole = key_hashes(pa.array(keys))
-    pieces = key_hashes(pa.chunked_array([keys[:10], keys[10:]]))
+    whole = text_hashes(pa.array(keys))
+    pieces = text_hashes(pa.chunked_array([keys[:10], keys[10:]]))
 
     assert np.unique(whole).size == len(keys)
     assert np.array_equal(whole, pieces)

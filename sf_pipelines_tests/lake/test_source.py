@@ -298,3 +298,30 @@ def test_an_unreachable_database_is_told_without_its_password() -> None:
 
     assert "The table crm.account cannot be read" in sentence
     assert "hidden" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line_end"),
+    [("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("utf-16", "\r\n"), ("windows-1252", "\n"), ("utf-16-le", "\n")],
+)
+def test_a_file_of_any_encoding_and_line_end_gives_the_same_text(
+    tmp_path: Path, encoding: str, line_end: str
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = ["key,name", 'k1,"Größe, ""M"""', 'k2,"two', 'lines"', "k3,café"]
+    path.write_bytes(line_end.join(rows).encode(encoding))
+    declared = encoding.removesuffix("-sig")
+
+    source = Source(kind=SourceKind.CSV, location=str(path), encoding=declared)
+    (batch,) = read_source(source, ["key", "name"])
+
+    assert batch.column(1).to_pylist() == ['Größe, "M"', f"two{line_end}lines", "café"]
+
+
+def test_a_file_that_is_not_of_its_declared_encoding_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"key\nk1\n\xff")
+    source = Source(kind=SourceKind.CSV, location=str(path), encoding="ascii")
+
+    with pytest.raises(SourceError, match=r"is not ascii .*: set its encoding to what it is"):
+        list(read_source(source, ["key"]))

@@ -79,8 +79,8 @@ def test_error_counts_are_exact_and_each_sample_is_of_one_row(engine: Engine, le
     for run in (run_id, start_load(ledger)):
         ledger.store_outcomes(run, chunk=0, rail=Rail.REST, counts=counts(), failed=records)
     assert error_counts(engine, run_id) == [
-        ErrorCount(code="A", message_sample="first", rows=2, source_key_sample="z"),
-        ErrorCount(code="B", message_sample="only", rows=1, source_key_sample="b"),
+        ErrorCount(code="A", failure_class=None, message_sample="first", rows=2, source_key_sample="z"),
+        ErrorCount(code="B", failure_class=None, message_sample="only", rows=1, source_key_sample="b"),
     ]
 
 

@@ -70,7 +70,7 @@ ALLOWED = {
     "created": {"uploaded", "aborted"},
     "uploaded": {"closed", "aborted"},
     "closed": {"counted"},
-    "counted": {"results_stored"},
+    "counted": {"counted", "results_stored"},
     "aborted": set(),
 }
 

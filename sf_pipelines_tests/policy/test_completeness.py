@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from sf_pipelines.model.outcome import OutcomeCounts, VerdictState
 from sf_pipelines.model.sync import Tolerance
+from sf_pipelines.policy.accounting import Disagreement, DisagreementKind
 from sf_pipelines.policy.completeness import extract_verdict, load_verdict
 
 ROWS = st.integers(min_value=0, max_value=1_000_000)
@@ -59,12 +60,22 @@ def test_a_load_ends(counts: OutcomeCounts, tolerance: Tolerance, state: Verdict
     assert load_verdict(counts, tolerance).state is state
 
 
-def test_a_disagreement_makes_even_matching_sums_red_and_is_told() -> None:
-    verdict = load_verdict(
-        OutcomeCounts(submitted=2, succeeded=2), Tolerance(rows=2), disagreements=("Job 750 says otherwise.",)
-    )
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (DisagreementKind.ROWS, VerdictState.ROWS_UNACCOUNTED),
+        (DisagreementKind.COUNTER, VerdictState.COUNTERS_DISAGREE),
+    ],
+)
+def test_a_disagreement_makes_even_matching_sums_red_and_is_told(
+    kind: DisagreementKind, state: VerdictState
+) -> None:
+    told = Disagreement(kind=kind, text="Job 750 says otherwise.")
 
-    assert verdict.state is VerdictState.ROWS_UNACCOUNTED
+    verdict = load_verdict(OutcomeCounts(submitted=2, succeeded=2), Tolerance(rows=2), disagreements=(told,))
+
+    assert verdict.state is state
+    assert not state.is_green
     assert verdict.text == (
         "2 rows were submitted and 2 are accounted for (2 succeeded, 0 failed, 0 unprocessed). "
         "Job 750 says otherwise."

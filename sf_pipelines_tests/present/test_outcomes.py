@@ -13,6 +13,7 @@ from sf_pipelines.lake.warehouse import MergeResult
 from sf_pipelines.ledger.queries import ErrorCount
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
 from sf_pipelines.model.slice import Window
+from sf_pipelines.policy.mends import mend
 from sf_pipelines.present.outcomes import ERROR_TABLE_ROWS, extract_metadata, load_metadata
 from sf_pipelines.workflows.extract import ExtractReport
 from sf_pipelines.workflows.load import LoadReport
@@ -29,8 +30,16 @@ LOAD = LoadReport(
     seconds=1.23456,
 )
 ERRORS = [
-    ErrorCount(code="REQUIRED_FIELD_MISSING", message_sample="Name!", rows=2, source_key_sample="a1"),
-    ErrorCount(code="UNPROCESSED", message_sample="Aborted.", rows=1, source_key_sample="a9"),
+    ErrorCount(
+        code="REQUIRED_FIELD_MISSING",
+        message_sample="Name!",
+        rows=2,
+        source_key_sample="a1",
+        failure_class="data",
+    ),
+    ErrorCount(
+        code="UNPROCESSED", message_sample="Aborted.", rows=1, source_key_sample="a9", failure_class="org"
+    ),
 ]
 EXTRACT = ExtractReport(
     run_id=UUID(int=2),
@@ -55,13 +64,16 @@ def plain(metadata: dict[str, dg.MetadataValue], *, without: tuple[str, ...]) ->
 def test_the_metadata_of_a_load() -> None:
     metadata = load_metadata(LOAD, ERRORS)
 
-    assert plain(metadata, without=("decision", "errors", "jobs")) == {
+    assert plain(metadata, without=("decision", "errors", "jobs", "see_failed_rows")) == {
+        "failed_records": dg.AssetKey(["ledger", "failed_records"]),
         "verdict": "3 of 10 rows did not reach the org.",
         "rail": "bulk",
         "rows_submitted": 10,
         "rows_succeeded": 7,
         "rows_failed": 2,
         "rows_unprocessed": 1,
+        "rows_unchanged": 0,
+        "processes": 1,
         "api_calls": 14,
         "seconds": 1.235,
         "ledger_run": "00000000-0000-0000-0000-000000000001",
@@ -93,13 +105,22 @@ def test_error_codes_are_a_table_with_exact_counts_and_a_sample() -> None:
     assert [column.name for column in table.schema.columns] == [
         "code",
         "rows",
+        "next_step",
         "sample_message",
         "sample_key",
     ]
     assert [tuple(record.data.values()) for record in table.records] == [
-        ("REQUIRED_FIELD_MISSING", 2, "Name!", "a1"),
-        ("UNPROCESSED", 1, "Aborted.", "a9"),
+        ("REQUIRED_FIELD_MISSING", 2, mend("data"), "Name!", "a1"),
+        ("UNPROCESSED", 1, mend("org"), "Aborted.", "a9"),
     ]
+
+
+def test_a_load_with_failed_rows_shows_the_way_to_them_and_to_the_attempt_before() -> None:
+    metadata = load_metadata(LOAD, ERRORS, previous_run="d-1")
+
+    assert f"sf-pipelines failures --run {LOAD.run_id}" in str(metadata["see_failed_rows"].value)
+    assert "sf-pipelines trace a1" in str(metadata["see_failed_rows"].value)
+    assert metadata["previous_attempt"] == dg.MetadataValue.dagster_run("d-1")
 
 
 def test_the_error_table_has_an_end_however_many_codes_there_are() -> None:
@@ -116,7 +137,7 @@ def test_the_error_table_has_an_end_however_many_codes_there_are() -> None:
 def test_a_load_without_errors_or_jobs_shows_neither_table_nor_links() -> None:
     metadata = load_metadata(replace(LOAD, job_urls={}), [])
 
-    assert "errors" not in metadata
+    assert not {"errors", "failed_records", "see_failed_rows", "previous_attempt"} & metadata.keys()
     assert "jobs" not in metadata
 
 

@@ -44,4 +44,5 @@ def tools(emulator: EmulatorServer, database_url: str, engine: Engine, tmp_path:
         lake=str(tmp_path / "lake"),
         spool=tmp_path / "spool",
         extract_lag_seconds=0,
+        unknown_settle_seconds=0.0,
     )

@@ -1,23 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
-import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.server import EmulatorServer
-from sf_pipelines.lake.payload import Payload, write_payload
+from sf_pipelines.ledger.engine import LedgerError
 from sf_pipelines.ledger.queries import JournalRow, failed_records, jobs_of_run, recent_runs, run_summary
 from sf_pipelines.model.outcome import OutcomeCounts
-from sf_pipelines.model.rail import Direction, Rail
-from sf_pipelines.model.sync import LoadSync, Source, SourceKind
+from sf_pipelines.model.rail import Rail
+from sf_pipelines.model.sync import LoadSync, Tolerance
 from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.errors import RequestLimitError, UnknownOutcomeError, UnreachableError
 from sf_pipelines.rails.ports import JobState
-from sf_pipelines.workflows.bulk_load import load_by_bulk
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.tools import Tools
 from sf_pipelines_tests.workflows.orgs import KEY, load_of, settings_of, write_csv
@@ -33,23 +31,14 @@ def accounts(folder: Path, rows: int = 3) -> LoadSync:
     return load_of("Account", source, FIELDS)
 
 
-def open_run(tools: Tools) -> UUID:
-    return tools.ledger.start_run(
-        sync="account_load",
-        sobject="Account",
-        direction=Direction.LOAD,
-        partition_key=None,
-        dagster_run_id=None,
-    )
+def in_jobs_of(tools: Tools, max_bytes: int) -> Tools:
+    return replace(tools, job_max_bytes=max_bytes)
 
 
-def chunked(folder: Path, rows: int, *, max_bytes: int) -> tuple[LoadSync, Payload]:
-    sync = load_of("Account", Source(kind=SourceKind.TABLE, location="crm.account"), FIELDS)
-    keys = [f"a{number:03d}" for number in range(rows)]
-    names = [None if number % 10 == 7 else f"Name {number}" for number in range(rows)]
-    columns = [pa.array(keys, pa.string()), pa.array(names, pa.string())]
-    batch = pa.RecordBatch.from_arrays(columns, names=list(FIELDS))
-    return sync, write_payload([batch], sync=sync, folder=folder, max_bytes=max_bytes)
+def some_without_name(folder: Path, rows: int) -> LoadSync:
+    names = {n: None if n % 10 == 7 else f"Name {n}" for n in range(rows)}
+    source = write_csv(folder / "accounts.csv", [{KEY: f"a{n:03d}", "Name": names[n]} for n in range(rows)])
+    return load_of("Account", source, FIELDS, tolerance=Tolerance(share=1.0))
 
 
 def only_job(tools: Tools) -> JournalRow:
@@ -64,42 +53,35 @@ def state_in_org(tools: Tools, job: JournalRow) -> JobState:
 
 
 def test_each_chunk_is_a_job_of_its_own_and_all_rows_add_up(tools: Tools, tmp_path: Path) -> None:
-    sync, payload = chunked(tmp_path / "spool", 100, max_bytes=500)
-    run_id = open_run(tools)
+    request = LoadRequest(sync=some_without_name(tmp_path, 100), forced_rail=Rail.BULK)
 
-    sent = load_by_bulk(sync, payload, tools, run_id, expected_seconds=0)
+    report = run_load(request, in_jobs_of(tools, 500))
 
-    assert len(payload.chunks) >= 4
-    assert sent.counts == OutcomeCounts(
+    assert report.counts == OutcomeCounts(
         submitted=100, succeeded=90, failed=10, created=90, errors={"REQUIRED_FIELD_MISSING": 10}
     )
-    assert sent.disagreements == ()
-    jobs = jobs_of_run(tools.engine, run_id)
-    assert [job.job_id for job in jobs] == list(sent.job_ids)
-    assert [job.chunk for job in jobs] == list(range(len(payload.chunks)))
+    jobs = jobs_of_run(tools.engine, report.run_id)
+    assert len(jobs) >= 4
+    assert [job.job_id for job in jobs] == list(report.job_urls)
+    assert [job.chunk for job in jobs] == list(range(len(jobs)))
     assert {(job.step, job.org_state) for job in jobs} == {("results_stored", "JobComplete")}
     assert sum(job.rows for job in jobs) == 100
-    failed = failed_records(tools.engine, run_id=run_id, limit=100)
+    failed = failed_records(tools.engine, run_id=report.run_id, limit=100)
     assert sorted(record.source_key for record in failed) == [
         f"a{number:03d}" for number in range(7, 100, 10)
     ]
+    assert {record.failure_class for record in failed} == {"data"}
     job_of_chunk = {job.chunk: job.job_id for job in jobs}
     assert all(record.job_id == job_of_chunk[record.chunk] for record in failed)
 
 
 def test_all_chunks_are_handed_over_before_the_first_is_waited_for(tools: Tools, tmp_path: Path) -> None:
-    sync, payload = chunked(tmp_path / "spool", 40, max_bytes=500)
     steps: list[str] = []
+    small = in_jobs_of(watched(tools, lambda step, _: steps.append(step)), 500)
 
-    load_by_bulk(
-        sync,
-        payload,
-        watched(tools, lambda step, _: steps.append(step)),
-        open_run(tools),
-        expected_seconds=0,
-    )
+    report = run_load(LoadRequest(sync=accounts(tmp_path, 40), forced_rail=Rail.BULK), small)
 
-    chunks = len(payload.chunks)
+    chunks = len(report.job_urls)
     assert chunks > 1
     assert steps == ["create", "upload", "close"] * chunks + ["wait", *["results"] * 3] * chunks
 
@@ -123,14 +105,13 @@ def test_each_step_is_in_the_journal_before_the_next_call_is_made(tools: Tools, 
 @pytest.mark.parametrize(
     ("step", "error"),
     [
-        pytest.param("upload", LOST, id="the upload was lost"),
         pytest.param("upload", OSError("the payload is gone"), id="the payload cannot be read"),
         pytest.param("upload", KeyboardInterrupt(), id="the run was cancelled while it uploaded"),
         pytest.param("close", NO_CALLS, id="the close was refused"),
         pytest.param("close", KeyboardInterrupt(), id="the run was cancelled before it closed"),
     ],
 )
-def test_a_job_that_was_not_closed_is_aborted_and_the_run_ends_by_its_error(
+def test_a_job_that_was_not_closed_is_aborted_and_the_run_is_interrupted(
     tools: Tools, tmp_path: Path, step: str, error: BaseException
 ) -> None:
     with pytest.raises(type(error)):
@@ -141,7 +122,7 @@ def test_a_job_that_was_not_closed_is_aborted_and_the_run_ends_by_its_error(
     assert job.error_message == (str(error) or type(error).__name__)
     assert state_in_org(tools, job) is JobState.ABORTED
     run = run_summary(tools.engine, job.run_id)
-    assert (run.state, run.verdict_text) == ("error", str(error) or type(error).__name__)
+    assert (run.state, run.verdict_text) == ("interrupted", str(error) or type(error).__name__)
     assert tools.client.rest.count("SELECT COUNT() FROM Account") == 0
 
 
@@ -169,6 +150,23 @@ def test_a_job_that_was_closed_is_never_aborted_and_its_payload_is_kept(tools: T
     assert Path(str(job.payload_path)).exists()
 
 
+def test_a_chunk_whose_upload_was_lost_is_aborted_and_sent_as_another_job(
+    tools: Tools, tmp_path: Path
+) -> None:
+    def lose_the_first(step: str, asked: int) -> None:
+        if (step, asked) == ("upload", 1):
+            raise LOST
+
+    report = run_load(
+        LoadRequest(sync=accounts(tmp_path), forced_rail=Rail.BULK), watched(tools, lose_the_first)
+    )
+
+    assert report.counts == OutcomeCounts(submitted=3, succeeded=3, created=3)
+    jobs = jobs_of_run(tools.engine, report.run_id)
+    assert [job.step for job in jobs] == ["aborted", "results_stored"]
+    assert state_in_org(tools, jobs[0]) is JobState.ABORTED
+
+
 def test_a_close_that_arrived_although_its_answer_was_lost_is_not_aborted(
     tools: Tools, tmp_path: Path
 ) -> None:
@@ -178,25 +176,28 @@ def test_a_close_that_arrived_although_its_answer_was_lost_is_not_aborted(
             tools.client.ingest.close(str(job.job_id))
             raise LOST
 
-    with pytest.raises(UnknownOutcomeError):
+    with pytest.raises(LedgerError, match="has a job already"):
         run_load(LoadRequest(sync=accounts(tmp_path), forced_rail=Rail.BULK), watched(tools, close_twice))
 
-    job = only_job(tools)
-    assert job.step == "uploaded"
-    assert tools.client.ingest.wait(str(job.job_id), expected_seconds=0).state is JobState.JOB_COMPLETE
+    assert only_job(tools).step == "uploaded"
+
+    report = run_load(LoadRequest(sync=accounts(tmp_path), forced_rail=Rail.BULK), tools)
+
+    assert (report.attempts, report.counts.succeeded) == (2, 3)
+    assert only_job(tools).step == "results_stored"
 
 
 def test_where_the_abort_fails_too_the_first_error_is_the_one_that_is_told(
     tools: Tools, tmp_path: Path
 ) -> None:
-    errors: dict[str, BaseException] = {"upload": LOST, "abort": UnreachableError("No connection.")}
+    errors: dict[str, BaseException] = {"upload": NO_CALLS, "abort": UnreachableError("No connection.")}
 
-    with pytest.raises(UnknownOutcomeError):
+    with pytest.raises(RequestLimitError):
         run_load(LoadRequest(sync=accounts(tmp_path), forced_rail=Rail.BULK), failing(tools, errors))
 
     job = only_job(tools)
     assert job.step == "created"
-    assert run_summary(tools.engine, job.run_id).verdict_text == str(LOST)
+    assert run_summary(tools.engine, job.run_id).verdict_text == str(NO_CALLS)
 
 
 def test_a_session_that_expires_before_the_upload_is_renewed_and_the_rows_arrive(
@@ -214,8 +215,7 @@ def test_a_session_that_expires_before_the_upload_is_renewed_and_the_rows_arrive
             client=client, ledger=tools.ledger, engine=engine, database_url=tools.database_url,
             lake=tools.lake, spool=tools.spool, extract_lag_seconds=0,
         ), expire)  # fmt: skip
-        sync, payload = chunked(tmp_path / "spool", 5, max_bytes=500)
 
-        sent = load_by_bulk(sync, payload, aging, open_run(tools), expected_seconds=0)
+        report = run_load(LoadRequest(sync=accounts(tmp_path, 5), forced_rail=Rail.BULK), aging)
 
-        assert sent.counts.succeeded == 5
+        assert report.counts.succeeded == 5

@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy import create_engine
 
 from sf_pipelines.config.settings import AuthFlow, SalesforceSettings, Secret
-from sf_pipelines.lake.payload import PayloadChunk, write_payload
+from sf_pipelines.lake.chunk import PayloadChunk
+from sf_pipelines.lake.payload import write_payload
+from sf_pipelines.lake.row_hashes import RowIdentity
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.model.outcome import OutcomeCounts, OutcomeState, RecordError, VerdictState
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.model.sync import Source, SourceKind, Tolerance
+from sf_pipelines.policy.accounting import Disagreement, DisagreementKind
 from sf_pipelines.policy.completeness import load_verdict
 from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.errors import BrokenTransferError
@@ -27,6 +30,7 @@ from sf_pipelines.workflows.tools import Tools
 from sf_pipelines_tests.workflows.orgs import KEY, load_of
 
 FIELDS = (KEY, "Name")
+BY_KEY = RowIdentity(columns=(KEY,))
 SOME_SOURCE = Source(kind=SourceKind.TABLE, location="crm.account")
 MISSING = "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"
 DONE = BulkJob(
@@ -64,6 +68,9 @@ class GivenFiles(BulkIngestPort):
 
     def info(self, job_id: str) -> BulkJob:
         raise AssertionError("the job is known")
+
+    def jobs(self) -> Iterator[BulkJob]:
+        raise AssertionError("no list is read")
 
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         raise AssertionError("the job has ended")
@@ -127,7 +134,7 @@ def collected(
     rest: str = "",
 ) -> IngestResults:
     files = {ResultKind.SUCCESSFUL: ok, ResultKind.FAILED: bad, ResultKind.UNPROCESSED: rest}
-    return collect_results(KEY, chunk, job, tools_with(GivenFiles(files), folder))
+    return collect_results(BY_KEY, chunk, job, tools_with(GivenFiles(files), folder))
 
 
 def test_files_that_agree_with_the_rows_and_the_counters_leave_nothing_to_say(tmp_path: Path) -> None:
@@ -145,12 +152,11 @@ def test_files_that_agree_with_the_rows_and_the_counters_leave_nothing_to_say(tm
         submitted=3, succeeded=2, failed=1, created=1, errors={"REQUIRED_FIELD_MISSING": 1}
     )
     assert results.disagreements == ()
-    (record,) = results.failed_records()
-    assert (record.source_key, record.values) == ("b", {KEY: "b", "Name": None})
+    ((record, state),) = results.rejected_rows()
+    assert (record.values, state) == ({KEY: "b", "Name": None}, OutcomeState.FAILED)
     assert record.error == RecordError(
         code="REQUIRED_FIELD_MISSING", message="Required fields are missing: [Name]", fields=("Name",)
     )
-    assert (record.job_id, record.chunk, record.request_id) == ("750xx1", 0, None)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +192,9 @@ def test_results_that_do_not_match_the_rows_are_told_and_never_green(
 
     results = collected(tmp_path, chunk, job, ok=successful(*ok))
 
-    assert results.disagreements == (f"Result files of job 750xx1 do not match the rows sent: {sentence}",)
+    (told,) = results.disagreements
+    assert told.kind is DisagreementKind.ROWS
+    assert told.text == f"Result files of job 750xx1 do not match the rows sent: {sentence}"
     verdict = load_verdict(results.counts, Tolerance(share=1.0), disagreements=results.disagreements)
     assert verdict.state is VerdictState.ROWS_UNACCOUNTED
     assert sentence in verdict.text
@@ -213,9 +221,10 @@ def test_a_counter_of_the_job_that_contradicts_its_files_is_told_and_never_green
 
     results = collected(tmp_path, chunk, job, ok=successful("001,true,a,A", "002,true,b,B", "003,true,c,C"))
 
-    assert results.disagreements == (sentence,)
+    assert results.disagreements == (Disagreement(kind=DisagreementKind.COUNTER, text=sentence),)
     verdict = load_verdict(results.counts, Tolerance(share=1.0), disagreements=results.disagreements)
-    assert verdict.state is VerdictState.ROWS_UNACCOUNTED
+    assert verdict.state is VerdictState.COUNTERS_DISAGREE
+    assert sentence in verdict.text
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.ABORTED])
@@ -229,10 +238,10 @@ def test_a_job_that_ended_early_accounts_for_its_rest_as_unprocessed(tmp_path: P
         submitted=3, succeeded=1, unprocessed=2, created=1, errors={"UNPROCESSED": 2}
     )
     assert results.disagreements == ()
-    records = list(results.failed_records())
-    assert [record.source_key for record in records] == ["b", "c"]
-    assert {record.state for record in records} == {OutcomeState.UNPROCESSED}
-    assert {record.error.message for record in records} == {"InvalidBatch : too many"}
+    records = list(results.rejected_rows())
+    assert [record.values[KEY] for record, _ in records] == ["b", "c"]
+    assert {state for _, state in records} == {OutcomeState.UNPROCESSED}
+    assert {record.error.message for record, _ in records} == {"InvalidBatch : too many"}
 
 
 def test_an_unprocessed_row_without_a_word_from_the_org_says_how_its_job_ended(tmp_path: Path) -> None:
@@ -240,7 +249,7 @@ def test_an_unprocessed_row_without_a_word_from_the_org_says_how_its_job_ended(t
 
     results = collected(tmp_path, sent(tmp_path, ("a", "A")), job, rest=unprocessed("a,A"))
 
-    (record,) = results.failed_records()
+    ((record, _),) = results.rejected_rows()
     assert record.error.message == "Job 750xx1 ended Aborted before this row."
 
 
@@ -257,8 +266,8 @@ def test_a_row_without_a_key_is_joined_like_any_other(tmp_path: Path) -> None:
     )
 
     assert results.disagreements == ()
-    (record,) = results.failed_records()
-    assert (record.source_key, record.values["Name"]) == ("", "A")
+    ((record, _),) = results.rejected_rows()
+    assert record.values == {KEY: None, "Name": "A"}
 
 
 def test_rows_with_one_key_are_told_apart_by_what_the_org_gave_back(tmp_path: Path) -> None:
@@ -274,7 +283,7 @@ def test_rows_with_one_key_are_told_apart_by_what_the_org_gave_back(tmp_path: Pa
         rest=unprocessed("k,4"),
     )
 
-    found = [(record.values["Name"], record.error.code) for record in results.failed_records()]
+    found = [(record.values["Name"], record.error.code) for record, _ in results.rejected_rows()]
     assert found == [("2", "TOO_SHORT"), ("3", "TOO_LONG"), ("4", "UNPROCESSED")]
 
 
@@ -290,15 +299,46 @@ def test_a_row_that_the_org_gives_back_in_another_form_is_still_found_by_its_key
         bad=failed(',TOO_LONG:no:--,a,"first\r\nsecond"'),
     )
 
-    (record,) = results.failed_records()
+    ((record, _),) = results.rejected_rows()
     assert record.values == {KEY: "a", "Name": "first\nsecond"}
+
+
+def test_numbers_that_the_org_spells_its_own_way_still_find_their_rows(tmp_path: Path) -> None:
+    chunk = sent(tmp_path, ("912260031", "A"), ("0.50", "B"), ("-7", "C"))
+    files = {
+        ResultKind.SUCCESSFUL: successful("001,true,9.12260031E8,A", "002,true,0.5,B"),
+        ResultKind.FAILED: failed(",TOO_LONG:no:--,-7.0,C"),
+    }
+    job = replace(DONE, records_failed=1)
+
+    results = collect_results(
+        RowIdentity(columns=(KEY,), numbers=frozenset({KEY})),
+        chunk,
+        job,
+        tools_with(GivenFiles(files), tmp_path),
+    )
+
+    assert results.disagreements == ()
+    ((record, _),) = results.rejected_rows()
+    assert record.values == {KEY: "-7", "Name": "C"}
+
+
+def test_rows_without_a_unique_field_are_counted_as_a_multiset(tmp_path: Path) -> None:
+    chunk = sent(tmp_path, ("k", "same"), ("k", "same"), ("k", "other"))
+    whole = RowIdentity(columns=FIELDS)
+    both = {ResultKind.SUCCESSFUL: successful("1,true,k,same", "2,true,k,same", "3,true,k,other")}
+    one = {ResultKind.SUCCESSFUL: successful("1,true,k,same", "2,true,k,other", "3,true,k,other")}
+
+    assert collect_results(whole, chunk, DONE, tools_with(GivenFiles(both), tmp_path)).disagreements == ()
+    (told,) = collect_results(whole, chunk, DONE, tools_with(GivenFiles(one), tmp_path)).disagreements
+    assert "1 rows have no result and 1 results belong to no row" in told.text
 
 
 def test_a_broken_result_file_is_fetched_again(tmp_path: Path) -> None:
     files = GivenFiles({ResultKind.SUCCESSFUL: successful("001,true,a,A")}, broken_reads=FETCH_ATTEMPTS - 1)
 
     results = collect_results(
-        KEY, sent(tmp_path, ("a", "A")), replace(DONE, records_processed=1), tools_with(files, tmp_path)
+        BY_KEY, sent(tmp_path, ("a", "A")), replace(DONE, records_processed=1), tools_with(files, tmp_path)
     )
 
     assert results.counts.succeeded == 1
@@ -309,7 +349,7 @@ def test_a_result_file_that_stays_broken_is_an_error_and_no_count(tmp_path: Path
     files = GivenFiles({ResultKind.SUCCESSFUL: successful("001,true,a,A")}, broken_reads=FETCH_ATTEMPTS)
 
     with pytest.raises(BrokenTransferError):
-        collect_results(KEY, sent(tmp_path, ("a", "A")), DONE, tools_with(files, tmp_path))
+        collect_results(BY_KEY, sent(tmp_path, ("a", "A")), DONE, tools_with(files, tmp_path))
 
 
 @pytest.mark.parametrize(

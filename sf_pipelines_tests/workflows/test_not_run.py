@@ -17,7 +17,7 @@ from sf_pipelines.model.headroom import DAILY_API_REQUESTS
 from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines.model.sync import ExtractSync, LoadSync, Source, SourceKind
 from sf_pipelines.rails.errors import ObjectNotFoundError
-from sf_pipelines.workflows.errors import NotRunError, SyncError
+from sf_pipelines.workflows.errors import BudgetSpentError, NotRunError, SyncError
 from sf_pipelines.workflows.extract import ExtractRequest, run_extract
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.tools import Tools
@@ -161,3 +161,15 @@ def test_an_extract_of_an_unknown_field_names_it_and_suggests(tools: Tools) -> N
 
 def _left_in(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
+
+
+def test_a_bulk_load_beyond_the_rows_of_a_day_sends_nothing(
+    tools: Tools, accounts: LoadSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_load(LoadRequest(sync=accounts, forced_rail=Rail.BULK), tools)
+    monkeypatch.setattr("sf_pipelines.workflows.load.BULK_RECORDS_PER_DAY", 1)
+
+    with pytest.raises(BudgetSpentError, match="would send 1 rows by Bulk; 1 of the 1 that an org takes"):
+        run_load(LoadRequest(sync=accounts, forced_rail=Rail.BULK), tools)
+
+    assert recent_runs(tools.engine, sync="account_load", limit=1)[0].state == "error"

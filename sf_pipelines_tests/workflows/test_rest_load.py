@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from sf_pipelines.config.limits import COLLECTION_MAX_ROWS
 from sf_pipelines.ledger.queries import failed_records, recent_runs
-from sf_pipelines.model.outcome import VerdictState
+from sf_pipelines.model.outcome import OutcomeCounts, VerdictState
 from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines.model.sync import LoadSync, Tolerance
 from sf_pipelines.rails.errors import RequestLimitError, SalesforceError, UnknownOutcomeError
@@ -40,12 +41,15 @@ class TroubledRest(RestPort):
         records: Sequence[Mapping[str, Any]],
         *,
         external_id_field: str | None = None,
+        collection_rows: int = COLLECTION_MAX_ROWS,
     ) -> WriteResponse:
         self.sizes.append(len(records))
         error = self._errors.get(len(self.sizes))
         if error is not None and not self._after_sending:
             raise error
-        response = self._inside.write(sobject, operation, records, external_id_field=external_id_field)
+        response = self._inside.write(
+            sobject, operation, records, external_id_field=external_id_field, collection_rows=collection_rows
+        )
         if error is not None:
             raise error
         return response
@@ -115,13 +119,53 @@ def test_an_upsert_whose_answers_stay_lost_is_unprocessed_and_told_so(tools: Too
     assert report.verdict.state is VerdictState.ROWS_UNACCOUNTED
 
 
-def test_an_insert_whose_answer_was_lost_is_never_sent_again(tools: Tools, tmp_path: Path) -> None:
+def test_an_insert_whose_answer_was_lost_is_asked_for_and_not_sent_again(
+    tools: Tools, tmp_path: Path
+) -> None:
     watched, rest = troubled(tools, {1: LOST}, after_sending=True)
 
     report = run_load(by_rest(inserts(tmp_path, 5)), watched)
 
     assert rest.sizes == [5]
     assert tools.client.rest.count("SELECT COUNT() FROM Account") == 5
+    assert (report.counts.succeeded, report.counts.created) == (5, 5)
+    assert report.verdict.state is VerdictState.COMPLETE
+
+
+def test_an_insert_that_never_arrived_is_sent_again_after_the_org_was_asked(
+    tools: Tools, tmp_path: Path
+) -> None:
+    watched, rest = troubled(tools, {1: LOST})
+
+    report = run_load(by_rest(inserts(tmp_path, 5)), watched)
+
+    assert rest.sizes == [5, 5]
+    assert tools.client.rest.count("SELECT COUNT() FROM Account") == 5
+    assert report.verdict.state is VerdictState.COMPLETE
+
+
+def test_equal_rows_of_an_insert_are_told_apart_by_how_many_the_org_holds(
+    tools: Tools, tmp_path: Path
+) -> None:
+    source = write_csv(tmp_path / "names.csv", [{"Name": "Same"}] * 6)
+    sync = load_of("Account", source, ("Name",), operation=Operation.INSERT, key="Name")
+    watched, rest = troubled(replace(tools, call_rows=2), {2: LOST}, after_sending=True)
+
+    report = run_load(by_rest(sync), watched)
+
+    assert rest.sizes == [2, 2, 2]
+    assert tools.client.rest.count("SELECT COUNT() FROM Account") == 6
+    assert report.counts.succeeded == 6
+
+
+def test_an_insert_whose_answers_stay_lost_keeps_each_request_in_the_ledger(
+    tools: Tools, tmp_path: Path
+) -> None:
+    watched, rest = troubled(tools, dict.fromkeys(range(1, REPEAT_ATTEMPTS + 1), LOST))
+
+    report = run_load(by_rest(inserts(tmp_path, 5)), watched)
+
+    assert rest.sizes == [5] * REPEAT_ATTEMPTS
     assert report.counts.unprocessed == 5
     records = failed_records(tools.engine, run_id=report.run_id)
     assert {record.state for record in records} == {"unprocessed"}
@@ -130,7 +174,7 @@ def test_an_insert_whose_answer_was_lost_is_never_sent_again(tools: Tools, tmp_p
 
 
 def test_no_tolerance_covers_rows_whose_outcome_is_unknown(tools: Tools, tmp_path: Path) -> None:
-    watched, _ = troubled(tools, {1: LOST}, after_sending=True)
+    watched, _ = troubled(tools, dict.fromkeys(range(1, REPEAT_ATTEMPTS + 1), LOST))
 
     report = run_load(by_rest(inserts(tmp_path, 5)), watched)
 
@@ -140,7 +184,7 @@ def test_no_tolerance_covers_rows_whose_outcome_is_unknown(tools: Tools, tmp_pat
     )
 
 
-def test_a_refusal_in_mid_run_ends_it_by_an_error_and_keeps_what_was_stored_before(
+def test_a_refusal_in_mid_run_interrupts_it_and_the_next_process_sends_the_rest(
     tools: Tools, tmp_path: Path
 ) -> None:
     spent = RequestLimitError("TotalRequests Limit exceeded.")
@@ -150,7 +194,13 @@ def test_a_refusal_in_mid_run_ends_it_by_an_error_and_keeps_what_was_stored_befo
         run_load(by_rest(accounts(tmp_path)), watched)
 
     (run,) = recent_runs(tools.engine, sync="account_load", limit=5)
-    assert (run.state, run.verdict_text) == ("error", str(spent))
-    assert run.finished_at is not None
+    assert (run.state, run.verdict_text, run.finished_at) == ("interrupted", str(spent), None)
     assert tools.client.rest.count("SELECT COUNT() FROM Account") == 1_000
+
+    again, rest = troubled(tools, {})
+    report = run_load(by_rest(accounts(tmp_path)), again)
+
+    assert (report.run_id, report.attempts) == (run.run_id, 2)
+    assert rest.sizes == [1_000, 300]
+    assert report.counts == OutcomeCounts(submitted=ROWS, succeeded=ROWS, created=ROWS)
     assert list(tools.spool.rglob("*")) == []

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from sf_pipelines.model.outcome import OutcomeCounts
 from sf_pipelines.workflows.rows import payload_hash, row_values
-from sf_pipelines.workflows.sent import Sent
 
 
 def test_a_row_is_read_field_by_field_with_null_kept() -> None:
@@ -28,15 +26,4 @@ def test_null_and_absent_are_the_same_to_a_hash_and_to_the_org() -> None:
 def test_a_hash_is_the_same_in_every_process_and_release() -> None:
     assert payload_hash({"Name": "Größe"}) == (
         "87885690373db65b4b9c09780a92419001123fd122817c1cd887b946ba750041"
-    )
-
-
-def test_what_two_chunks_have_sent_adds_up() -> None:
-    first = Sent(counts=OutcomeCounts(submitted=2, succeeded=2), disagreements=("One.",), job_ids=("750A",))
-    second = Sent(counts=OutcomeCounts(submitted=1, failed=1), disagreements=("Two.",), job_ids=("750B",))
-
-    assert first + second == Sent(
-        counts=OutcomeCounts(submitted=3, succeeded=2, failed=1),
-        disagreements=("One.", "Two."),
-        job_ids=("750A", "750B"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -41,6 +41,10 @@ class WatchedIngest(BulkIngestPort):
     def info(self, job_id: str) -> BulkJob:
         self._tell("info")
         return self._inside.info(job_id)
+
+    def jobs(self) -> Iterator[BulkJob]:
+        self._tell("jobs")
+        return self._inside.jobs()
 
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         self._tell("wait")

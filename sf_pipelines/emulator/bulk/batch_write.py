@@ -19,11 +19,10 @@ from sf_pipelines.emulator.bulk.settings import (
     BulkSettings,
 )
 from sf_pipelines.emulator.dml.batch import RecordColumns
+from sf_pipelines.emulator.dml.refusals import LOCK_CODE, InjectedError
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult
 from sf_pipelines.emulator.temporal import to_epoch_ms
-
-_LOCKED = "UNABLE_TO_LOCK_ROW"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +112,7 @@ class BatchWrite:
     def _chunk_rows(self, records: RecordColumns) -> int:
         """All at once where nobody can tell the difference from chunks of 200: that is much faster."""
         whole = max(1, len(records))
-        is_slow = whole * self.settings.row_ms > BATCH_LIMIT_MS
+        is_slow = whole * self.settings.row_ms > BATCH_LIMIT_MS or not self.org.transactions.is_plain
         return CHUNK_ROWS if is_slow or self._order_matters(records) else whole
 
     def _order_matters(self, records: RecordColumns) -> bool:
@@ -158,7 +157,10 @@ class BatchWrite:
 
 
 def _is_locked(result: RowResult) -> bool:
-    return not result.success and result.errors[0].code == _LOCKED
+    """True for a row to try again; one that a test's fault refuses stays refused, for clients to see it."""
+    if result.success or isinstance(result.errors[0], InjectedError):
+        return False
+    return result.errors[0].code == LOCK_CODE
 
 
 def with_row_errors(parsed: ParsedRows, size: int, outcome: BatchOutcome) -> BatchOutcome:

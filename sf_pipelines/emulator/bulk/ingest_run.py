@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from sf_pipelines.emulator.bulk.batch_write import BatchOutcome, BatchWrite, WriteTarget, with_row_errors
@@ -98,7 +99,9 @@ class IngestRun:
             batch = next(batches, None)
             if batch is None:
                 return
-            pending.append((batch, self.pool.submit(self._write, columns, batch.rows)))
+            # in a copy of this thread's context, where a fault may have said which rows fail
+            write = self.pool.submit(copy_context().run, self._write, columns, batch.rows)
+            pending.append((batch, write))
 
     def _write(self, columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> BatchOutcome:
         target = WriteTarget(

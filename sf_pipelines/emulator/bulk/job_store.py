@@ -83,6 +83,12 @@ class JobStore:
             raise JobGoneError(job_id)
         return job
 
+    def is_waiting(self, job_id: str) -> bool:
+        """True while the job is there and has not ended."""
+        with self._changed:
+            job = self._jobs.get(job_id)
+        return job is not None and not job.is_finished
+
     def all(self, kind: JobKind | None = None) -> list[Job]:
         """Every job, oldest id first."""
         with self._changed:
@@ -111,7 +117,9 @@ class JobStore:
                 job = dataclasses.replace(job, finished_ms=now_ms)
             self._put(job)
             self._changed.notify_all()
-            return job
+        if job.is_finished:
+            self._clock.wake()
+        return job
 
     def wait_until_finished(self, job_id: str, timeout_seconds: float) -> Job:
         """Block until the job has ended, was deleted, or the time is over; the job as it was last seen.
@@ -145,6 +153,13 @@ class JobStore:
         with self._changed:
             self._drop(job)
             self._changed.notify_all()
+        self._clock.wake()
+
+    def remove_named_in(self, path: str) -> None:
+        """Forget the jobs whose ids stand in a URL path, whatever their state, as an admin could."""
+        for job in self.all():
+            if job.id in path or job.id[:15] in path.split("/"):
+                self.remove(job)
 
     def clear(self) -> None:
         """Forget all."""

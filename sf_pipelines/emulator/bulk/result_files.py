@@ -1,7 +1,7 @@
 """Writes the successful and failed rows of an ingest job while its batches run.
 
 Belongs here: section 5.2's CSV. Not here: unprocessed rows, which are the rest of the upload
-(ingest_routes.py). Imports jobs, job_store, errors, results, values.
+(ingest_routes.py). Imports jobs, job_store, row_sets, errors, results, values.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sf_pipelines.emulator.bulk.header import BoundColumn
 from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
 from sf_pipelines.emulator.bulk.quoted_csv import QuotedCsv
+from sf_pipelines.emulator.bulk.row_sets import columns_of
 from sf_pipelines.emulator.csv_values import NUMBER, PLAIN_NUMBERS
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.results import RowResult
@@ -71,7 +72,7 @@ class ResultFiles:
         return {name: file.tell() for name, file in self._files.items()}
 
     def _write_successes(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> None:
-        cells: list[Sequence[str]] = list(zip(*rows, strict=True))
+        cells = list(columns_of(rows))
         for at in self._reserialised:
             if rows:
                 cells[at] = _reserialised_column(cells[at])

@@ -1,7 +1,7 @@
 """Turns the rows of a batch into columns of REST-shaped values, for the org to write.
 
 Belongs here: cells to values column by column, rows that don't fit. Not here: names (header.py), DML. Imports
-csv_values, dml's columns, errors, header.
+csv_values, dml's columns, errors, header, row_sets.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import compress
 from typing import Any
 
 from sf_pipelines.emulator.bulk.header import BoundColumn
+from sf_pipelines.emulator.bulk.row_sets import ColumnRows, columns_of
 from sf_pipelines.emulator.csv_values import ABSENT, NULL_MARK, parse_csv_column, parse_csv_value
 from sf_pipelines.emulator.dml.batch import RecordColumns
 from sf_pipelines.emulator.errors import SalesforceError
@@ -36,7 +37,7 @@ def parse_rows(columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) ->
     even = [blank if at in errors else row for at, row in enumerate(rows)] if errors else rows
     converted = {
         column.target: _nested(column, _convert(column, number, cells, errors))
-        for number, (column, cells) in enumerate(zip(columns, zip(*even, strict=True), strict=True), start=1)
+        for number, (column, cells) in enumerate(zip(columns, columns_of(even), strict=True), start=1)
     }
     if errors:
         sound = [at not in errors for at in range(len(rows))]
@@ -46,7 +47,8 @@ def parse_rows(columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) ->
 
 def _uneven(columns: Sequence[BoundColumn], rows: Sequence[Sequence[str]]) -> dict[int, SalesforceError]:
     width = len(columns)
-    if set(map(len, rows)) <= {width}:
+    widths = {len(rows.columns)} if isinstance(rows, ColumnRows) else set(map(len, rows))
+    if widths <= {width}:
         return {}
     return {
         at: SalesforceError("CLIENTINPUTERROR", f"The row has {len(row)} columns, the header has {width}")

@@ -16,6 +16,8 @@ from sf_pipelines.emulator.bulk.job_store import JobGoneError, JobStore
 from sf_pipelines.emulator.bulk.jobs import Job, JobKind
 from sf_pipelines.emulator.bulk.query_run import QueryRun
 from sf_pipelines.emulator.bulk.settings import BulkSettings
+from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
+from sf_pipelines.emulator.faults.jobs import JobFaults, JobFaultSource
 from sf_pipelines.emulator.limits import LimitBook
 from sf_pipelines.emulator.org import Org
 
@@ -30,7 +32,9 @@ class _NotWaitingError(Exception):
 class BulkWorkers:
     """Runs jobs in the order of their closing, `settings.parallel_batches` of each kind at a time."""
 
-    def __init__(self, org: Org, store: JobStore, limits: LimitBook, settings: BulkSettings) -> None:
+    def __init__(
+        self, org: Org, store: JobStore, limits: LimitBook, settings: BulkSettings, faults: JobFaultSource
+    ) -> None:
         """Make the threads; `start` lets them run."""
         self.settings = settings
         self.pool = ThreadPoolExecutor(settings.parallel_batches, thread_name_prefix="bulk-batch")
@@ -38,6 +42,7 @@ class BulkWorkers:
         self._org = org
         self._store = store
         self._limits = limits
+        self._faults = faults
         self._stopping = Event()
         self._aborting: set[str] = set()
         self._queues: dict[JobKind, queue.Queue[str | None]] = {kind: queue.Queue() for kind in _RUNS}
@@ -62,6 +67,7 @@ class BulkWorkers:
     def abort(self, job_id: str) -> None:
         """Let the run of that job end after the batch in hand, as Aborted."""
         self._aborting.add(job_id)
+        self._org.clock.wake()
 
     def wait_idle(self) -> None:
         """Block until all that was submitted so far has been run or dropped."""
@@ -71,6 +77,7 @@ class BulkWorkers:
     def stop(self) -> None:
         """End after the batches in hand; unfinished jobs stay as they are, for the next start."""
         self._stopping.set()
+        self._org.clock.wake()
         for jobs in self._queues.values():
             for _ in range(self.settings.parallel_batches):
                 jobs.put(None)
@@ -102,10 +109,12 @@ class BulkWorkers:
             self._fail(job_id)
 
     def _run(self, kind: JobKind, job_id: str) -> None:
+        self._faults.wait_in_queue(lambda: self._is_unwanted(job_id))
         now_ms = self._store.now_ms()
         job = self._store.get(job_id)
         started_ms = job.started_ms if job.started_ms is not None else now_ms
         job = self._store.change(job_id, _check_waiting, state="InProgress", started_ms=started_ms)
+        faults = self._faults.for_job(job.sobject, job.operation)
         run = _RUNS[kind](
             org=self._org,
             store=self._store,
@@ -113,15 +122,33 @@ class BulkWorkers:
             settings=self.settings,
             pool=self.pool,
             job=job,
-            must_stop=lambda: self._must_stop(job_id),
+            must_stop=lambda: self._must_stop(job_id, faults),
         )
-        run.run()
+        try:
+            with faults.failing_rows():
+                run.run()
+        except JobFailedError as error:
+            self._store.change(job_id, state="Failed", error_message=str(error))
         if job_id in self._aborting and not self._store.get(job_id).is_finished:
             self._store.change(job_id, state="Aborted")
 
-    def _must_stop(self, job_id: str) -> bool:
+    def _must_stop(self, job_id: str, faults: JobFaults) -> bool:
+        """Asked before each batch, which is where a fault ends a job or holds it up.
+
+        Raises:
+            JobFailedError: a fault ends the job.
+            JobGoneError: the job was deleted.
+        """
+        failure = faults.next_batch(lambda: self._is_unwanted(job_id))
         self._store.get(job_id)
-        return self._stopping.is_set() or job_id in self._aborting
+        if self._stopping.is_set() or job_id in self._aborting:
+            return True
+        if failure is not None:
+            raise JobFailedError(failure)
+        return False
+
+    def _is_unwanted(self, job_id: str) -> bool:
+        return self._stopping.is_set() or job_id in self._aborting or not self._store.is_waiting(job_id)
 
     def _fail(self, job_id: str) -> None:
         try:

@@ -20,8 +20,10 @@ from sf_pipelines.emulator.dml.convert import (
 )
 from sf_pipelines.emulator.dml.duplicates import check_duplicates
 from sf_pipelines.emulator.dml.references import check_references, resolve_parents
+from sf_pipelines.emulator.dml.row_locks import lock_created, lock_updated
 from sf_pipelines.emulator.dml.rules import check_record_rules
 from sf_pipelines.emulator.dml.standard import complete, follow_up
+from sf_pipelines.emulator.dml.storage_room import check_room
 from sf_pipelines.emulator.dml.unique import check_unique
 from sf_pipelines.emulator.dml.writer import Stamp, fill_from_store, insert_rows, update_rows
 from sf_pipelines.emulator.ids import IdFactory, to_18
@@ -42,6 +44,8 @@ def create_rows(batch: Batch, store: Store, ids: IdFactory, stamp: Stamp) -> Non
     check_record_rules(batch, store, stamp, "create")
     check_duplicates(batch, store, stamp)
     check_unique(batch, store)
+    lock_created(batch, store)
+    check_room(batch, store)
     insert_rows(batch, store, stamp)
     batch.created = [error is None for error in batch.errors]
     follow_up(batch, store, stamp)
@@ -65,6 +69,7 @@ def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
     check_record_rules(batch, store, stamp, "update")
     check_duplicates(batch, store, stamp)
     check_unique(batch, store)
+    lock_updated(batch, store)
     update_rows(batch, store, stamp)
     follow_up(batch, store, stamp)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.changes import own_ids
+from sf_pipelines.emulator.dml.row_locks import lock_families
 from sf_pipelines.emulator.dml.rules import check_record_rules
 from sf_pipelines.emulator.dml.standard import total_opportunities, totalled_parents
 from sf_pipelines.emulator.dml.writer import Stamp
@@ -45,6 +46,7 @@ def delete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: Sta
     check_record_rules(batch, store, stamp, "delete")
     levels = _closure(item, [batch.ids[row] for row in batch.good_rows()], store)
     _check_restricted(batch, levels, store)
+    lock_families(batch, store, (pair for level in levels for pair in level.roots.items()))
     good = {batch.ids[row] for row in batch.good_rows()}
     sound = [
         _Level(item=level.item, roots={id_: root for id_, root in level.roots.items() if root in good})

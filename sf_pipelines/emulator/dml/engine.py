@@ -17,18 +17,22 @@ from sf_pipelines.emulator.dml.undelete import undelete_rows
 from sf_pipelines.emulator.dml.upsert import key_field, upsert_rows
 from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.ids import IdFactory
+from sf_pipelines.emulator.locking.transactions import Transactions
 from sf_pipelines.emulator.results import DuplicateHeader, RowResult
 from sf_pipelines.emulator.schema.model import ObjectSchema
-from sf_pipelines.emulator.store import Store
+from sf_pipelines.emulator.store import Store, Transaction
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
 
 class Dml:
     """Writes records into the store by Salesforce's rules."""
 
-    def __init__(self, store: Store, clock: Clock, ids: IdFactory) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: IdFactory, transactions: Transactions | None = None
+    ) -> None:
         """Write to `store`, with times of `clock` and new ids of `ids`."""
         self._store = store
+        self._transactions = transactions or Transactions(store, clock)
         self._clock = clock
         self._ids = ids
 
@@ -42,14 +46,14 @@ class Dml:
         duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Insert `records`."""
-        batch = read_records(item, records, creating=True)
-        for row in range(batch.size):
-            if batch.ids[row]:
-                batch.fail(row, errors.id_in_insert())
-        # refused or empty, whatever was given: it names no row, and rules look rows up by it
-        batch.ids = [ABSENT] * batch.size
 
         def work() -> Batch:
+            batch = read_records(item, records, creating=True)
+            for row in range(batch.size):
+                if batch.ids[row]:
+                    batch.fail(row, errors.id_in_insert())
+            # refused or empty, whatever was given: it names no row, and rules look rows up by it
+            batch.ids = [ABSENT] * batch.size
             create_rows(batch, self._store, self._ids, self._stamp(user_id, duplicates))
             return batch
 
@@ -65,9 +69,9 @@ class Dml:
         duplicates: DuplicateHeader | None = None,
     ) -> list[RowResult]:
         """Update `records` by their `Id`."""
-        batch = read_records(item, records, creating=False)
 
         def work() -> Batch:
+            batch = read_records(item, records, creating=False)
             update_existing(batch, self._store, self._stamp(user_id, duplicates))
             return batch
 
@@ -125,13 +129,15 @@ class Dml:
         return Stamp(user_id=user_id, epoch_ms=now, duplicates=duplicates or DuplicateHeader())
 
     def _run(self, work: Callable[[], Batch], *, all_or_none: bool) -> list[RowResult]:
-        with self._store.transaction() as transaction:
+        def write(transaction: Transaction) -> list[RowResult]:
             batch = work()
             self._store.put_id_counters(self._ids.counters())
             if not (all_or_none and any(batch.errors)):
                 return batch.results()
             transaction.rollback()
-        return _rolled_back(batch)
+            return _rolled_back(batch)
+
+        return self._transactions.run(write)
 
 
 def _rolled_back(batch: Batch) -> list[RowResult]:

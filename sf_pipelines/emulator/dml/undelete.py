@@ -5,11 +5,12 @@ Belongs here: the way back, and what bars it. Not here: delete (delete.py), tran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.changes import own_ids
+from sf_pipelines.emulator.dml.row_locks import lock_families
 from sf_pipelines.emulator.dml.standard import total_opportunities, totalled_parents
 from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.schema.columns import BIN_COLUMN
@@ -30,6 +31,7 @@ def undelete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: S
     objects = _family(store.schema, item)
     for one in objects:
         _check_keys(batch, one, store)
+    lock_families(batch, store, _in_bin_with(batch, objects, store))
     wanted = [batch.ids[row] for row in batch.good_rows()]
     changes = {"IsDeleted": 0, BIN_COLUMN: None, **stamp.modified()}
     assignments = ", ".join(f"{quoted(name)} = {_literal(value)}" for name, value in changes.items())
@@ -38,7 +40,17 @@ def undelete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: S
         back = [row[0] for row in store.select_in(select, BIN_COLUMN, wanted)]
         store.run_in(f"UPDATE {quoted(one.name)} SET {assignments}", "Id", back)
         total_opportunities(store, totalled_parents(one, back, store), stamp)
+    # they take data storage again
+    store.storage.forget()
     return batch
+
+
+def _in_bin_with(batch: Batch, objects: Sequence[ObjectSchema], store: Store) -> Iterator[tuple[str, str]]:
+    """The id of each row that comes back, and of the row whose delete took it along."""
+    roots = [batch.ids[row] for row in batch.good_rows()]
+    for item in objects:
+        select = f'SELECT "Id", {quoted(BIN_COLUMN)} FROM {quoted(item.name)}'
+        yield from store.select_in(select, BIN_COLUMN, roots)
 
 
 def _check_in_bin(batch: Batch, store: Store) -> None:

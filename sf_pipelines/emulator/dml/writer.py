@@ -42,11 +42,8 @@ def insert_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = No
     """Insert the good rows with the batch's ids into the object's table, or into `table`."""
     good = [error is None for error in batch.errors]
     columns = {"Id": batch.ids, **_stored_columns(batch)}
-    audit = stamp.created()
-    names = ", ".join(quoted(name) for name in (*columns, *audit))
-    marks = ",".join("?" * (len(columns) + len(audit)))
-    sql = f"INSERT INTO {quoted(table or batch.item.name)} ({names}) VALUES ({marks})"
-    store.execute_many(sql, _rows([*columns.values(), *_constants(audit, batch.size)], good))
+    rows = _rows([*columns.values()], good)
+    store.insert_rows(table or batch.item.name, constants=stamp.created(), names=[*columns], rows=rows)
 
 
 def update_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = None) -> None:

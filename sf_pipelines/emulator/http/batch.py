@@ -13,13 +13,14 @@ from typing import Any
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.answer import answer
-from sf_pipelines.emulator.http.envelope import calls_spent, error_response, not_found
+from sf_pipelines.emulator.http.envelope import error_response, not_found
 from sf_pipelines.emulator.http.json_values import read_flag, read_objects
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, json_error
 from sf_pipelines.emulator.http.router import Match, Route
 from sf_pipelines.emulator.http.subrequests import MAX_SUBREQUESTS, inner_request
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.limits import DAILY_API_REQUESTS
+from sf_pipelines.emulator.long_requests import limit_exceeded
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FIRST_ERROR_STATUS = 400
@@ -51,7 +52,7 @@ def composite_batch(surface: Surface, request: ApiRequest) -> ApiResponse:
             responses.append(error_response([_HALTED]))
         elif number and not surface.limits.try_spend(DAILY_API_REQUESTS):
             # The first subrequest is the call that the shell has counted.
-            responses.append(error_response([calls_spent()]))
+            responses.append(error_response([limit_exceeded("TotalRequests")]))
         else:
             responses.append(_run(surface, request, subrequest))
     results = [{"statusCode": response.status, "result": response.json} for response in responses]

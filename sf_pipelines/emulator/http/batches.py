@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.store import Transaction
 
 # [D] section 3.4: at most ten runs of records of one type; the text is Apex's own for the same rule.
 MAX_CHUNKS = 10
@@ -54,12 +55,15 @@ def run_batches(
     is_one_call = len(chunks) == 1 and isinstance(chunks[0][0], str)
     if is_one_call or not all_or_none:
         return _run(org, chunks, verb, all_or_none=all_or_none)
-    with org.transaction() as transaction:
+
+    def work(transaction: Transaction) -> list[RowResult]:
         results = _run(org, chunks, verb, all_or_none=True)
         if all(result.success for result in results):
             return results
         transaction.rollback()
-    return [_UNDONE if result.success else result for result in results]
+        return [_UNDONE if result.success else result for result in results]
+
+    return org.transact(work)
 
 
 def _runs_of_types(records: Sequence[TypedRecord]) -> int:

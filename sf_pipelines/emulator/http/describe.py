@@ -45,7 +45,7 @@ def object_basics(surface: Surface, request: ApiRequest) -> ApiResponse:
 
 def limits(surface: Surface, request: ApiRequest) -> ApiResponse:
     """`GET B/limits`."""
-    return ApiResponse(json=surface.limits.snapshot())
+    return ApiResponse(json=surface.limits.told())
 
 
 ROUTES = (

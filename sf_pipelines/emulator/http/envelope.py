@@ -47,8 +47,3 @@ def unexpected_error() -> SalesforceError:
 def not_found() -> SalesforceError:
     """404 NOT_FOUND for a path, a type or an id that isn't there."""
     return SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
-
-
-def calls_spent() -> SalesforceError:
-    """403 REQUEST_LIMIT_EXCEEDED: the calls of the last 24 hours are used up."""
-    return SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)

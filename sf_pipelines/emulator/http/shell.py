@@ -16,13 +16,14 @@ from sf_pipelines.emulator.auth.sessions import Session, invalid_session
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.answer import answer, answer_async
 from sf_pipelines.emulator.http.body_stream import BodyStream
-from sf_pipelines.emulator.http.envelope import calls_spent, error_response
+from sf_pipelines.emulator.http.envelope import error_response
 from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, require_json_answer
 from sf_pipelines.emulator.http.router import Match
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version, version_list
 from sf_pipelines.emulator.http.wire import to_response
 from sf_pipelines.emulator.limits import DAILY_API_REQUESTS
+from sf_pipelines.emulator.long_requests import limit_exceeded
 
 # [D] RESTG status list: 414 and 431 past 16,384 bytes.
 MAX_URI_BYTES = 16_384
@@ -48,8 +49,14 @@ async def serve_data(surface: Surface, request: Request) -> Response:
         return to_response(error_response([error]), headers)
     if not surface.limits.try_spend(DAILY_API_REQUESTS):
         await body.drain()
-        return _metered(surface, error_response([calls_spent()]), headers)
-    response = await _run(surface, body, _api_request(request, segments, headers, session))
+        return _metered(surface, error_response([limit_exceeded("TotalRequests")]), headers)
+    call = _api_request(request, segments, headers, session)
+    try:
+        with surface.long_requests.running():
+            response = await _run(surface, body, call)
+    except SalesforceError as error:
+        await body.drain()
+        response = error_response([error])
     return _metered(surface, response, headers)
 
 

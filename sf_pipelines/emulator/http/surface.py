@@ -14,11 +14,16 @@ from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
+from sf_pipelines.emulator.faults.book import FaultBook
+from sf_pipelines.emulator.faults.calls import CallLog
 from sf_pipelines.emulator.http.cursors import CursorStore
 from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
+from sf_pipelines.emulator.latency.profile import Latency
 from sf_pipelines.emulator.limits import LimitBook
+from sf_pipelines.emulator.long_requests import LongRequests
 from sf_pipelines.emulator.org import Org
+from sf_pipelines.emulator.snapshots import SnapshotShelf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,3 +43,8 @@ class Surface:
     router: Router
     opened_at: datetime
     """When the org was opened; its schema hasn't changed since."""
+    latency: Latency
+    long_requests: LongRequests
+    faults: FaultBook
+    calls: CallLog
+    snapshots: SnapshotShelf

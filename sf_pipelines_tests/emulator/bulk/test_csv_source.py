@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sf_pipelines.emulator.bulk.csv_source import CsvSource
+from sf_pipelines.emulator.bulk.row_sets import ColumnRows, columns_of
+from sf_pipelines.emulator.bulk.split_csv import split_columns
 from sf_pipelines.emulator.bulk.strict_csv import (
     MAX_FIELD_CHARS,
     MAX_FIELDS,
@@ -18,7 +21,12 @@ from sf_pipelines.emulator.bulk.strict_csv import (
     StrictCsv,
 )
 
-pieces = st.lists(st.sampled_from(["a", "é", ",", '"', '""', "\n", "\r\n", "\r", " ", "x,y"]), max_size=40)
+pieces = st.lists(
+    st.sampled_from(
+        ["a", "é", ",", '"', '""', "\n", "\r\n", "\r", " ", "x,y", "\x1e", "\x1f", "a,b\n", '"a,""b\n",c\n']
+    ),
+    max_size=40,
+)
 
 
 @given(pieces=pieces, ending=st.sampled_from(["LF", "CRLF"]), batch=st.integers(1, 5))
@@ -30,7 +38,7 @@ def test_any_text_is_read_or_refused_as_the_strict_reader_does(
     fast = CsvSource(io.BytesIO(content), delimiter=",", line_ending=ending)
     while True:
         expected = _rows_or_refusal(lambda: strict.batch(batch))
-        read = _rows_or_refusal(lambda: fast.batch(batch).rows)
+        read = _rows_or_refusal(lambda: list(map(list, fast.batch(batch).rows)))
         assert read == expected
         if not expected or isinstance(expected, str):
             return
@@ -42,6 +50,31 @@ def _rows_or_refusal(read: Callable[[], list[list[str]]]) -> list[list[str]] | s
         return read()
     except JobFailedError as error:
         return str(error)
+
+
+@given(
+    rows=st.lists(st.tuples(*[st.text(st.sampled_from('a,"é '), max_size=4)] * 3), min_size=1, max_size=9),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    delimiter=st.sampled_from([",", "|"]),
+)
+def test_one_line_records_of_equal_width_become_columns(
+    rows: list[tuple[str, ...]], ending: str, delimiter: str
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator=ending).writerows(rows)
+
+    columns = split_columns(text.getvalue(), delimiter=delimiter, newline=ending, records=len(rows))
+
+    assert columns == [list(column) for column in zip(*rows, strict=True)]
+
+
+def test_a_run_of_rows_made_of_columns_is_that_of_the_rows() -> None:
+    rows = ColumnRows([["1", "2", "3"], ["a", "b", "c"]])
+
+    assert list(map(list, rows)) == [["1", "a"], ["2", "b"], ["3", "c"]]
+    assert list(map(list, rows[1:])) == [["2", "b"], ["3", "c"]]
+    assert columns_of(rows[:2]) == [["1", "2"], ["a", "b"]]
+    assert rows[:3] is rows
 
 
 def test_the_offset_after_some_rows_of_a_batch_is_known() -> None:

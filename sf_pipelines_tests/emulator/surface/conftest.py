@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from sf_pipelines.emulator.clock import Clock
-from sf_pipelines.emulator.control import reset_org
-from sf_pipelines.emulator.limits import LIMIT_KINDS
+from sf_pipelines.emulator.control.resetting import reset_org
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines_tests.emulator.surface.support import Caller
 
@@ -27,9 +26,8 @@ def server(running_server: EmulatorServer) -> EmulatorServer:
     """The shared server with an empty org, at the start of time, nothing spent."""
     surface = running_server.surface
     surface.org.clock.set(START)
-    for name, kind in LIMIT_KINDS.items():
-        surface.limits.put(name, used=0, maximum=kind.maximum)
-    reset_org(surface, {})
+    surface.org.clock.freeze()
+    reset_org(surface)
     return running_server
 
 

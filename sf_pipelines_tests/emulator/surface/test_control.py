@@ -23,11 +23,11 @@ def test_reset_empties_the_org(caller: Caller) -> None:
 
 
 def test_the_clock_can_be_moved_and_set(caller: Caller) -> None:
-    assert caller.get(control(caller, "clock")).json() == {"now": "2026-02-01T10:00:00+00:00"}
+    assert caller.get(control(caller, "clock")).json() == {"now": "2026-02-01T10:00:00+00:00", "frozen": True}
     moved = caller.post(control(caller, "clock"), {"advance_seconds": 90}).json()
-    assert moved == {"now": "2026-02-01T10:01:30+00:00"}
+    assert moved == {"now": "2026-02-01T10:01:30+00:00", "frozen": True}
     put = caller.post(control(caller, "clock"), {"set": "2027-01-01T00:00:00Z"}).json()
-    assert put == {"now": "2027-01-01T00:00:00+00:00"}
+    assert put == {"now": "2027-01-01T00:00:00+00:00", "frozen": True}
 
 
 def test_limits_can_be_put(caller: Caller) -> None:

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+import pytest
+
+from sf_pipelines.emulator.handle import EmulatedOrg
+from sf_pipelines_tests.emulator.surface.support import Caller
+
+
+@pytest.fixture
+def caller(salesforce_org: EmulatedOrg) -> Caller:
+    return Caller(salesforce_org.url, salesforce_org.credentials.access_token, salesforce_org.surface)
