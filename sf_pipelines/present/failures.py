@@ -85,7 +85,7 @@ def next_step_text(failures: OpenFailures) -> str:
             f"Most of them: {_plural(first.rows, 'row')} of {first.sync} with {first.code}; "
             f"{mend(first.failure_class)}. "
             f"See them with `sf-pipelines failures --sync {first.sync}`, one with `sf-pipelines trace "
-            f"{first.sample_key}`; send them again with the job `resend_failed_records`."
+            f"{first.sample_key}`; send them again with the job `resend_{first.sync}`."
         )
     return " ".join(parts)
 
