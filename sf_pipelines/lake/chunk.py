@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from sf_pipelines.lake.csv_rows import read_csv_text
@@ -58,8 +60,18 @@ class PayloadChunk:
         return pa.Table.from_batches(list(self.batches())).combine_chunks().to_batches()[0]
 
     def hashes(self, identity: RowIdentity) -> Hashes:
-        """A hash of each row, in file order."""
+        """A hash of each row, in file order: kept since the file was written, else from its rows."""
+        # a file that is cut off, or gone, only costs the reading of the rows
+        with suppress(OSError, ValueError):
+            kept: Hashes = np.load(hashes_path(self.path, identity))[self.first_row :][: self.rows]
+            if kept.size == self.rows:
+                return kept
         return concatenated([identity.hashes(batch) for batch in self.batches(identity.columns)])
+
+
+def hashes_path(path: Path, identity: RowIdentity) -> Path:
+    """Where the hashes of a file's rows are kept."""
+    return path.with_name(f"{path.stem}.{identity.signature}.npy")
 
 
 def read_ranges(chunks: Iterable[PayloadChunk]) -> Iterator[tuple[PayloadChunk, pa.RecordBatch]]:

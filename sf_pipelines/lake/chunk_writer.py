@@ -9,11 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from sf_pipelines.lake.chunk import PayloadChunk
+from sf_pipelines.lake.chunk import PayloadChunk, hashes_path
 from sf_pipelines.lake.errors import LakeError, SourceError
+from sf_pipelines.lake.row_hashes import Hashes, RowIdentity, concatenated
 
 
 class ChunkWriter:
@@ -28,7 +30,15 @@ class ChunkWriter:
         max_bytes: int,
         max_rows: int | None = None,
         name: str = "chunk",
+        identity: RowIdentity | None = None,
     ) -> None:
+        """Write nothing yet.
+
+        Args:
+            identity: keeps the hashes of each file's rows beside it, for the join with their results.
+        """
+        self._identity = identity
+        self._hashes: list[Hashes] = []
         self._folder = folder
         self._key = key
         self._name = name
@@ -62,6 +72,8 @@ class ChunkWriter:
             self._shares_parent = shares_parent
         file = self._file or self._open()
         file.write(text)
+        if self._identity is not None:
+            self._hashes.append(self._identity.hashes(batch))
         self._rows += batch.num_rows
         self._bytes += len(text)
 
@@ -77,7 +89,7 @@ class ChunkWriter:
             # closing writes what is still buffered, which fails again on a full disk
             with suppress(OSError):
                 self._file.close()
-        remove_files([*(chunk.path for chunk in self._chunks), self._path()])
+        remove_files([*self._kept(), *(chunk.path for chunk in self._chunks), self._path()])
 
     def _write_halves(self, batch: pa.RecordBatch, *, shares_parent: bool) -> None:
         if batch.num_rows == 1:
@@ -90,6 +102,11 @@ class ChunkWriter:
         self.write(batch.slice(0, middle), shares_parent=shares_parent)
         # where rows are grouped, a cut in mid-batch may part a parent
         self.write(batch.slice(middle), shares_parent=True)
+
+    def _kept(self) -> list[Path]:
+        if self._identity is None:
+            return []
+        return [hashes_path(chunk.path, self._identity) for chunk in self._chunks]
 
     def _path(self) -> Path:
         return self._folder / f"{self._name}-{len(self._chunks):05d}.csv"
@@ -104,6 +121,9 @@ class ChunkWriter:
         assert self._file is not None
         self._file.close()
         self._file = None
+        if self._identity is not None:
+            np.save(hashes_path(self._path(), self._identity), concatenated(self._hashes))
+            self._hashes = []
         chunk = PayloadChunk(
             number=len(self._chunks),
             path=self._path(),

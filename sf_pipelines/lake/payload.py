@@ -18,6 +18,7 @@ from sf_pipelines.lake.chunk_writer import ChunkWriter, remove_files, writing
 from sf_pipelines.lake.errors import SourceError
 from sf_pipelines.lake.json_rows import SET_NULL
 from sf_pipelines.lake.parent_order import ParentOrder
+from sf_pipelines.lake.row_hashes import RowIdentity
 from sf_pipelines.lake.row_refusals import RowRefusals
 from sf_pipelines.lake.salesforce_text import without_empty_text
 from sf_pipelines.model.sync import EmptyValue, FieldMapping, LoadSync
@@ -57,6 +58,7 @@ def write_payload(
     max_bytes: int = BULK_JOB_MAX_BYTES_RAW,
     parent: str | None = None,
     select: SelectRows | None = None,
+    identity: RowIdentity | None = None,
 ) -> Payload:
     """Map source rows to the fields of a sync and write them as chunks: RFC 4180, LF, UTF-8.
 
@@ -70,6 +72,8 @@ def write_payload(
         max_bytes: of one chunk, header included.
         parent: field by which rows are kept together; see `parent_order`.
         select: gives the rows of a mapped batch that are to be sent at all.
+        identity: keeps the hashes of the rows beside each chunk, so that its results are joined without
+            reading it again.
 
     Raises:
         SourceError: a column is missing, a field is filled twice, or one row alone is larger than a chunk.
@@ -81,7 +85,13 @@ def write_payload(
     rows = refusals.split(map(select, mapped) if select else mapped)
     try:
         chunks, parents = write_chunks(
-            rows, columns=sync.field_names, key=sync.key, folder=folder, max_bytes=max_bytes, parent=parent
+            rows,
+            columns=sync.field_names,
+            key=sync.key,
+            folder=folder,
+            max_bytes=max_bytes,
+            parent=parent,
+            identity=identity,
         )
         refused = refusals.finish()
     except BaseException:
@@ -108,14 +118,24 @@ def write_chunks(
     max_rows: int | None = None,
     parent: str | None = None,
     name: str = "chunk",
+    identity: RowIdentity | None = None,
 ) -> tuple[list[PayloadChunk], int | None]:
     """Write rows that are mapped already; gives the chunks, and the distinct parents where they are grouped.
 
     Args:
         max_rows: of one chunk; any number by default.
         name: first part of the names of the files.
+        identity: as for `write_payload`.
     """
-    writer = ChunkWriter(folder, columns=columns, key=key, max_bytes=max_bytes, max_rows=max_rows, name=name)
+    writer = ChunkWriter(
+        folder,
+        columns=columns,
+        key=key,
+        max_bytes=max_bytes,
+        max_rows=max_rows,
+        name=name,
+        identity=identity,
+    )
     grouping = ParentOrder(
         parent, folder=folder, batch_rows=min(max_rows or BULK_BATCH_ROWS, BULK_BATCH_ROWS)
     )

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 
 DIGEST_BYTES = 16
+SIGNATURE_BYTES = 8
 
 NUMBER_TYPES = frozenset({"int", "integer", "long", "double", "currency", "percent"})
 
@@ -40,6 +41,12 @@ class RowIdentity:
 
     columns: tuple[str, ...]
     numbers: frozenset[str] = frozenset()
+
+    @property
+    def signature(self) -> str:
+        """Stands for this identity in the name of a file: hashes by another one are of no use."""
+        told = repr((self.columns, sorted(self.numbers)))
+        return blake2b(told.encode(), digest_size=SIGNATURE_BYTES).hexdigest()
 
     def hashes(self, batch: pa.RecordBatch) -> Hashes:
         """A 64-bit hash of each row.

@@ -49,7 +49,14 @@ from sf_pipelines.workflows.resolve import close_earlier_failures
 from sf_pipelines.workflows.send import plans_of, send_all
 from sf_pipelines.workflows.take_up import MAX_RUN_ATTEMPTS, settle, why_not_go_on
 from sf_pipelines.workflows.tools import Tools
-from sf_pipelines.workflows.work import REPEATABLE, LoadWork, declaration_of, locking_parent, spool_of
+from sf_pipelines.workflows.work import (
+    REPEATABLE,
+    LoadWork,
+    declaration_of,
+    identity_of,
+    locking_parent,
+    spool_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,6 +307,7 @@ def _write_payload(
         max_bytes=tools.job_max_bytes,
         parent=locking_parent(sync, describe),
         select=select,
+        identity=identity_of(sync, describe),
     )
 
 

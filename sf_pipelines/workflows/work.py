@@ -49,16 +49,13 @@ class LoadWork:
 
     @property
     def identity(self) -> RowIdentity:
-        """What tells rows apart: the key where the org keeps it unique, else the whole row."""
-        columns = (self.sync.key,) if self.has_unique_key else self.sync.field_names
-        return RowIdentity(columns=columns, numbers=self.numbers)
+        """What tells the rows of the load apart."""
+        return identity_of(self.sync, self.describe)
 
     @property
     def has_unique_key(self) -> bool:
         """Whether the org itself lets no two records have one key."""
-        field = self.describe.field(self.sync.key)
-        is_unique = field is not None and (field.unique or field.id_lookup)
-        return self.sync.operation in REPEATABLE or is_unique
+        return has_unique_key(self.sync, self.describe)
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -79,6 +76,19 @@ class LoadWork:
     def tell(self, sentence: str) -> None:
         """Progress, with the name of the sync."""
         self.tools.tell(f"{self.sync.name}: {sentence}")
+
+
+def identity_of(sync: LoadSync, describe: SObjectDescribe) -> RowIdentity:
+    """What tells the rows of a sync apart: the key where the org keeps it unique, else the whole row."""
+    columns = (sync.key,) if has_unique_key(sync, describe) else sync.field_names
+    return RowIdentity(columns=columns, numbers=number_fields(sync, describe))
+
+
+def has_unique_key(sync: LoadSync, describe: SObjectDescribe) -> bool:
+    """Whether the org itself lets no two records have one key."""
+    field = describe.field(sync.key)
+    is_unique = field is not None and (field.unique or field.id_lookup)
+    return sync.operation in REPEATABLE or is_unique
 
 
 def number_fields(sync: LoadSync, describe: SObjectDescribe) -> frozenset[str]:

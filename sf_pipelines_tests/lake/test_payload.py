@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from sf_pipelines.lake.chunk import hashes_path
 from sf_pipelines.lake.errors import LakeError, SourceError
 from sf_pipelines.lake.payload import Payload, write_payload
 from sf_pipelines.lake.row_hashes import RowIdentity, text_hashes
@@ -280,3 +281,42 @@ def test_many_keys_have_as_many_hashes_also_in_pieces() -> None:
 
     assert np.unique(whole).size == len(keys)
     assert np.array_equal(whole, pieces)
+
+
+BY_KEY = RowIdentity(columns=("Key__c",))
+BY_ROW = RowIdentity(columns=("Key__c", "Name"))
+
+
+@pytest.mark.parametrize("identity", [BY_KEY, BY_ROW], ids=["by key", "by whole row"])
+def test_hashes_kept_at_writing_are_those_of_the_rows_read_back(
+    tmp_path: Path, identity: RowIdentity
+) -> None:
+    values: list[str | None] = [*AWKWARD, "", None]
+    batch = text_batch({"key": values, "name": values[::-1]})
+    kept = write_payload([batch], sync=load_sync(), folder=tmp_path / "kept", max_bytes=90, identity=identity)
+    plain = write_payload([batch], sync=load_sync(), folder=tmp_path / "plain", max_bytes=90)
+
+    assert len(kept.chunks) > 1
+    for with_file, without in zip(kept.chunks, plain.chunks, strict=True):
+        np.testing.assert_array_equal(with_file.hashes(identity), without.hashes(identity))
+
+
+def test_hashes_of_another_identity_or_of_a_cut_off_file_come_from_the_rows(tmp_path: Path) -> None:
+    batch = text_batch({"key": list(AWKWARD), "name": list(AWKWARD)})
+    payload = write_payload([batch], sync=load_sync(), folder=tmp_path, identity=BY_KEY)
+    (chunk,) = payload.chunks
+    expected = chunk.hashes(BY_KEY)
+
+    np.testing.assert_array_equal(chunk.hashes(BY_ROW), BY_ROW.hashes(chunk.whole()))
+    kept = hashes_path(chunk.path, BY_KEY)
+    kept.write_bytes(kept.read_bytes()[:-8])
+    np.testing.assert_array_equal(chunk.hashes(BY_KEY), expected)
+
+
+def test_a_payload_that_fails_leaves_no_hashes_behind(tmp_path: Path) -> None:
+    batch = text_batch({"key": ["1", "2", "x" * 200], "name": ["a", "b", "c"]})
+
+    with pytest.raises(SourceError):
+        write_payload([batch], sync=load_sync(), folder=tmp_path / "spool", max_bytes=60, identity=BY_KEY)
+
+    assert list(tmp_path.rglob("*.npy")) == []
