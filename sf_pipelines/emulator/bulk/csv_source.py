@@ -143,7 +143,10 @@ class CsvSource:
         """
         opens = self._delimiter.encode() + b"\n"
         closes = opens + b"\r"
-        first, *between = raw.split(b'"')[::2]
+        pieces = raw.split(b'"')
+        if len(pieces) % 2 == 0:
+            return False  # a quote without its pair stands inside an unquoted value
+        first, *between = pieces[::2]
         last = between.pop() if between else b""
         if (first and first[-1] not in opens) or (last and last[0] not in closes):
             return False

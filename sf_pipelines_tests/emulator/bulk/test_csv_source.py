@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sf_pipelines.emulator.bulk.csv_source import CsvSource
@@ -30,6 +30,7 @@ pieces = st.lists(
 
 
 @given(pieces=pieces, ending=st.sampled_from(["LF", "CRLF"]), batch=st.integers(1, 5))
+@example(pieces=['""', ",", 'a"'], ending="LF", batch=1)
 def test_any_text_is_read_or_refused_as_the_strict_reader_does(
     pieces: list[str], ending: str, batch: int
 ) -> None:
