@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def asset(definitions: dg.Definitions) -> dg.AssetsDefinition:
 
 
 @pytest.fixture
-def look(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Iterator[Any]:
+def look(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Any:
     """One tick of the sensor after the other, each with the cursor of the one before."""
     (sensor,) = definitions.sensors or ()
     assert isinstance(sensor, dg.SensorDefinition)
@@ -68,7 +67,7 @@ def look(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Iterator[
         cursor[0] = result.cursor
         return result
 
-    yield tick
+    return tick
 
 
 def test_the_asset_lies_behind_every_declared_load(asset: dg.AssetsDefinition) -> None:
