@@ -12,6 +12,7 @@ from typing import Any
 from sf_pipelines_tests.fuzz.wire import WireAnswer, WireRequest
 
 _OAUTH = "/services/oauth2"
+_PLAIN = ("/id/", "/services/oauth2/userinfo")
 _TREE = "/composite/tree"
 _INNER_STATUSES = ("httpStatusCode", "statusCode")
 
@@ -23,6 +24,8 @@ def complaint(request: WireRequest, answer: WireAnswer) -> str | None:
     if answer.status in (204, 304):
         return None if not answer.raw else f"status {answer.status} with a body"
     if not answer.headers.get("content-type", "").startswith("application/json"):
+        if _is_identity_refusal(request.path, answer):
+            return None
         return None if answer.status < 300 else f"status {answer.status} isn't JSON: {answer.body[:300]!r}"
     try:
         content = json.loads(answer.body)
@@ -32,6 +35,16 @@ def complaint(request: WireRequest, answer: WireAnswer) -> str | None:
         return _refusal_complaint(request.path, content)
     inner = [status for status in _inner_statuses(content) if status >= 500]
     return f"a subrequest has status {inner[0]}: {content}" if inner else None
+
+
+def _is_identity_refusal(path: str, answer: WireAnswer) -> bool:
+    """The identity URL and userinfo refuse in one plain word, such as `Wrong_Org`."""
+    return (
+        path.startswith(_PLAIN)
+        and answer.status in (403, 404)
+        and answer.body.isascii()
+        and len(answer.body.split()) == 1
+    )
 
 
 def _refusal_complaint(path: str, content: Any) -> str | None:
