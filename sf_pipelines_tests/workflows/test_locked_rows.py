@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select
 
 from sf_pipelines.config.limits import COLLECTION_MAX_ROWS
+from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.ledger.load_queries import chunks_of_run
 from sf_pipelines.ledger.queries import failed_records
 from sf_pipelines.ledger.tables import failed_record
@@ -21,6 +23,7 @@ from sf_pipelines.policy.retry_plan import MAX_ATTEMPTS
 from sf_pipelines.rails.errors import UnreachableError
 from sf_pipelines.rails.ports import RecordPage, RestPort, WriteResponse
 from sf_pipelines.workflows.load import LoadRequest, run_load
+from sf_pipelines.workflows.redaction import REDACTED
 from sf_pipelines.workflows.tools import Tools
 from sf_pipelines_tests.workflows.orgs import KEY, load_of, write_csv
 
@@ -96,6 +99,38 @@ def test_locked_rows_alone_are_sent_again_in_smaller_collections(tools: Tools, t
         submitted=6, succeeded=5, failed=1, created=5, errors={"REQUIRED_FIELD_MISSING": 1}
     )
     assert [state.plan.attempt for state in chunks_of_run(tools.engine, report.run_id)] == [1, 2, 3]
+
+
+def test_rows_that_a_bulk_job_leaves_locked_go_again_and_are_in_the_org_once(
+    emulator: EmulatorServer, tools: Tools, tmp_path: Path
+) -> None:
+    fault = {"kind": "job_rows_fail", "rows": 2, "code": "UNABLE_TO_LOCK_ROW", "nth": 1}
+    requests.post(f"{emulator.credentials.url}/emulator/faults", json=fault, timeout=10).raise_for_status()
+
+    report = run_load(LoadRequest(sync=accounts(tmp_path), forced_rail=Rail.BULK), tools)
+
+    assert report.counts == OutcomeCounts(
+        submitted=6, succeeded=5, failed=1, created=5, errors={"REQUIRED_FIELD_MISSING": 1}
+    )
+    plans = [state.plan for state in chunks_of_run(tools.engine, report.run_id)]
+    assert [(plan.attempt, plan.rail, plan.rows) for plan in plans] == [(1, "bulk", 6), (2, "rest", 2)]
+    assert tools.client.rest.count("SELECT COUNT() FROM Account") == 5
+
+
+def test_sensitive_values_of_a_locked_row_go_again_though_the_ledger_never_had_them(
+    tools: Tools, tmp_path: Path
+) -> None:
+    locked, rest = locking(tools, {"a1": 1})
+    sync = accounts(tmp_path)
+    key, name = sync.fields
+
+    run_load(by_rest(replace(sync, fields=(key, replace(name, is_sensitive=True)))), locked)
+
+    assert [keys for keys, _ in rest.calls][1:] == [["a1"]]
+    assert tools.client.rest.count(f"SELECT COUNT() FROM Account WHERE {KEY} = 'a1' AND Name = 'Name 1'") == 1
+    with tools.engine.connect() as connection:
+        told = connection.execute(select(failed_record.c.source_key, failed_record.c["values"])).all()
+    assert {row[0]: row[1]["Name"] for row in told} == {"a1": REDACTED, "a4": None}
 
 
 def test_every_attempt_is_in_the_ledger_with_how_it_ended(tools: Tools, tmp_path: Path) -> None:
