@@ -36,7 +36,7 @@ fuzz: $(STAMP)
 clean:
 	rm -rf $(VENV) .sf_pipelines sf_pipelines_tests/clients/javascript/node_modules
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt sf_pipelines/wire/pubsub_api.proto
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
