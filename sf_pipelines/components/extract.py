@@ -6,7 +6,7 @@ Annotations are evaluated here, not postponed: Dagster reads the config class of
 import dagster as dg
 from pydantic import ConfigDict, Field
 
-from sf_pipelines.components.launch import LaunchConfig
+from sf_pipelines.components.launch import LaunchConfig, next_start_of
 from sf_pipelines.components.partitions import NIGHTS, window_of
 from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import CriticalityName, LatencyName, criticality, latency
@@ -84,6 +84,7 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
             dagster_run_id=context.run.run_id,
             forced_rail=config.forced_rail,
             forced_reason=config.reason.strip(),
+            next_start=next_start_of(context.run.tags),
         )
         config.accept(context)
         with pipelines.open(tell=context.log.info) as tools:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 import dagster as dg
@@ -12,6 +14,9 @@ from sf_pipelines.model.sync import LoadScope
 
 REASON_TAG = "salesforce/forced_reason"
 RAIL_TAG = "salesforce/rail"
+
+NEXT_START_TAG = "salesforce/next_start"
+"""Set by a schedule on the runs that it asks for: when it does so again, ISO 8601."""
 
 
 class LaunchConfig(dg.Config):
@@ -77,3 +82,21 @@ class LoadLaunchConfig(LaunchConfig):
     def load_scope(self) -> LoadScope:
         """The model noun."""
         return LoadScope(self.scope)
+
+
+def next_start_of(run_tags: Mapping[str, str]) -> datetime | None:
+    """When the schedule that started a run does so again; None for a run that no schedule started.
+
+    Raises:
+        dagster.Failure: the tag holds no time.
+    """
+    told = run_tags.get(NEXT_START_TAG)
+    if told is None:
+        return None
+    try:
+        return datetime.fromisoformat(told).astimezone(UTC)
+    except ValueError as error:
+        raise dg.Failure(
+            f"The run's tag {NEXT_START_TAG} is '{told}': give a time such as 2026-01-31T01:00:00+00:00.",
+            allow_retries=False,
+        ) from error

@@ -12,7 +12,7 @@ from typing import Annotated
 import dagster as dg
 from pydantic import ConfigDict, Field
 
-from sf_pipelines.components.launch import LoadLaunchConfig
+from sf_pipelines.components.launch import LoadLaunchConfig, next_start_of
 from sf_pipelines.components.partitions import NIGHTS
 from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import (
@@ -165,6 +165,7 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
             dagster_run_id=context.run.run_id,
             forced_rail=config.forced_rail,
             forced_reason=config.reason.strip(),
+            next_start=next_start_of(context.run.tags),
             again=config.again,
             scope=LoadScope.FAILED if config.corrections else config.load_scope,
         )

@@ -55,6 +55,7 @@ def slice_from_json(stored: Mapping[str, Any]) -> Slice:
     Raises:
         ValueError: a word of it is none that this release knows.
     """
+    next_start, failed_rail = stored.get("next_start"), stored.get("failed_rail")
     return Slice(
         sync=stored["sync"],
         sobject=stored["sobject"],
@@ -66,6 +67,9 @@ def slice_from_json(stored: Mapping[str, Any]) -> Slice:
         criticality=Criticality(stored["criticality"]),
         fields_refused_by_bulk=tuple(stored["fields_refused_by_bulk"]),
         distinct_parents=stored["distinct_parents"],
+        next_start=datetime.fromisoformat(next_start) if next_start else None,
+        attempt=stored.get("attempt", 1),
+        failed_rail=Rail(failed_rail) if failed_rail else None,
     )
 
 

@@ -6,7 +6,9 @@ One query of its last runs; what follows from them is worked out by the policy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -27,7 +29,7 @@ _RUNS = text(
     """
     SELECT run.direction, run.state, run.submitted, run.failed + run.unprocessed AS lost, run.finished_at,
            extract(epoch FROM run.finished_at - run.started_at) AS seconds, chosen.rail, chosen.pace,
-           coalesce(locks.rows, 0) AS locked,
+           coalesce(locks.rows, 0) AS locked, tried.rail_failed, tried.rail_failed_at,
            EXISTS (
                SELECT FROM ledger.quota_reservation AS held
                WHERE held.run_id = run.id AND held.settled_at IS NULL AND held.lease_until > :now
@@ -41,8 +43,29 @@ _RUNS = text(
         SELECT sum((chunk.errors ->> :lock_code)::bigint) AS rows
         FROM ledger.outcome_summary AS chunk WHERE chunk.run_id = run.id
     ) AS locks ON true
+    LEFT JOIN LATERAL (
+        SELECT array_agg(rail_failed ORDER BY attempt DESC) AS rail_failed,
+               max(ended_at) FILTER (WHERE rail_failed) AS rail_failed_at
+        FROM ledger.run_attempt AS attempt
+        WHERE attempt.run_id = run.id AND attempt.rail_failed IS NOT NULL
+    ) AS tried ON true
     WHERE run.sobject = :sobject AND chosen.rail IS NOT NULL
     ORDER BY run.started_at DESC LIMIT :runs
+    """
+)
+
+_TRIALS = text(
+    """
+    SELECT chosen.rail, attempt.rail_failed
+    FROM ledger.sync_run AS run
+    JOIN ledger.run_attempt AS attempt ON attempt.run_id = run.id
+    CROSS JOIN LATERAL (
+        SELECT rail FROM ledger.decision AS decision
+        WHERE decision.run_id = run.id ORDER BY decided_at DESC, decision.id LIMIT 1
+    ) AS chosen
+    WHERE run.sync = :sync AND run.partition_key IS NOT DISTINCT FROM :partition_key
+      AND chosen.rail IS NOT NULL AND attempt.rail_failed IS NOT NULL
+    ORDER BY attempt.started_at DESC LIMIT :runs
     """
 )
 
@@ -70,7 +93,18 @@ def read_history(connection: Connection, sobject: str, now: datetime) -> History
 def last_slice(connection: Connection, sync: str) -> Slice | None:
     """The work of the newest run of a sync, as an estimate of the next; None before the first."""
     stored = connection.execute(_LAST_SLICE, {"sync": sync}).scalar_one_or_none()
-    return None if stored is None else slice_from_json(stored)
+    if stored is None:
+        return None
+    return replace(slice_from_json(stored), next_start=None, attempt=1, failed_rail=None)
+
+
+def with_trials(connection: Connection, slice_: Slice, partition_key: str | None) -> Slice:
+    """The slice with what became of it before: tries that a rail broke off since it last went well."""
+    parameters = {"sync": slice_.sync, "partition_key": partition_key, "runs": RUNS}
+    rows = connection.execute(_TRIALS, parameters).all()
+    broken = list(takewhile(lambda row: row.rail_failed, rows))
+    failed_rail = Rail(broken[0].rail) if broken else None
+    return replace(slice_, attempt=len(broken) + 1, failed_rail=failed_rail)
 
 
 def _past_runs(rows: Iterable[Row[Any]]) -> Iterable[PastRun]:
@@ -87,17 +121,15 @@ def _past_runs(rows: Iterable[Row[Any]]) -> Iterable[PastRun]:
 
 def _health(newest_first: Sequence[Row[Any]]) -> RailHealth:
     ended = [row for row in newest_first if row.state != "running"]
-    failures = 0
-    for row in ended:
-        if row.state != "error":
-            break
-        failures += 1
+    attempts = [failed for row in newest_first for failed in row.rail_failed or ()]
+    failures = len(list(takewhile(bool, attempts)))
+    failed_at = [row.rail_failed_at for row in newest_first if row.rail_failed_at is not None]
     sent, locked = sum(row.submitted for row in ended), sum(int(row.locked) for row in ended)
     return RailHealth(
         rows_sent=sent,
         lock_rate=locked / sent if sent else 0.0,
         failure_rate=sum(row.lost for row in ended) / sent if sent else 0.0,
         failures_in_a_row=failures,
-        last_failed_at=ended[0].finished_at if failures else None,
+        last_failed_at=max(failed_at) if failures else None,
         is_probed=failures > 0 and any(row.is_alive for row in newest_first if row.state == "running"),
     )

@@ -89,8 +89,20 @@ class LoadVerbs(FailureVerbs):
             )
         return attempt
 
-    def interrupt_run(self, run_id: UUID, *, error: str, api_calls: int, attempt: int | None = None) -> None:
-        """Let go of a run whose rows are under way: the next process of the sync takes it up."""
+    def interrupt_run(
+        self,
+        run_id: UUID,
+        *,
+        error: str,
+        api_calls: int,
+        rail_failed: bool = False,
+        attempt: int | None = None,
+    ) -> None:
+        """Let go of a run whose rows are under way: the next process of the sync takes it up.
+
+        Args:
+            rail_failed: whether the org or the way to it broke it off, which speaks against the rail.
+        """
         table = tables.sync_run
         with transaction(self._engine) as connection:
             run = require_running(connection, run_id, attempt=attempt)
@@ -100,7 +112,14 @@ class LoadVerbs(FailureVerbs):
                 "api_calls": table.c.api_calls + api_calls,
             }
             connection.execute(update(table).where(table.c.id == run_id).values(values))
-            end_attempt(connection, run_id, run.attempts, self._clock(), error=storable(error))
+            end_attempt(
+                connection,
+                run_id,
+                run.attempts,
+                self._clock(),
+                error=storable(error),
+                rail_failed=rail_failed or None,
+            )
 
     def register_chunks(
         self,

@@ -133,6 +133,7 @@ run_attempt = Table(
     _when("started_at", "ledger's clock"),
     _when("ended_at", "null while it works, and for ever where it was killed", nullable=True),
     _text("error", "why it gave up, null where it saw the run to its end", nullable=True),
+    Column("rail_failed", Boolean, comment="whether the rail broke it off; null where that is not known"),
     comment="One process that worked on a run.",
 )
 

@@ -260,16 +260,19 @@ class Ledger(LoadVerbs):
         verdict: Verdict,
         counts: OutcomeCounts,
         api_calls: int,
+        rail_failed: bool = False,
         attempt: int | None = None,
     ) -> None:
         """Close a run by its verdict; for an extract, submitted is what the org reported.
 
         Args:
             api_calls: of this attempt, added to those of earlier ones.
+            rail_failed: whether the org left rows without looking at them, which speaks against the rail.
         """
         self._end(
             run_id,
             attempt,
+            rail_failed,
             state=verdict.state.value,
             verdict_text=storable(verdict.text),
             submitted=counts.submitted,
@@ -281,22 +284,26 @@ class Ledger(LoadVerbs):
             api_calls=tables.sync_run.c.api_calls + api_calls,
         )
 
-    def fail_run(self, run_id: UUID, *, error: str) -> None:
-        """Close a run that an error ended; what it stored before stays."""
-        self._end(run_id, None, state="error", verdict_text=storable(error))
+    def fail_run(self, run_id: UUID, *, error: str, rail_failed: bool = False) -> None:
+        """Close a run that an error ended; what it stored before stays.
+
+        Args:
+            rail_failed: whether the org or the way to it broke it off, which speaks against the rail.
+        """
+        self._end(run_id, None, rail_failed or None, state="error", verdict_text=storable(error))
 
     def _step(self, journal_id: UUID, step: str, **values: Any) -> None:
         with transaction(self._engine) as connection:
             _move(connection, journal_id, step, self._clock(), **values)
 
-    def _end(self, run_id: UUID, attempt: int | None, **values: Any) -> None:
+    def _end(self, run_id: UUID, attempt: int | None, rail_failed: bool | None, **values: Any) -> None:
         table = tables.sync_run
         with transaction(self._engine) as connection:
             run = require_running(connection, run_id, attempt=attempt)
             now = self._clock()
             connection.execute(update(table).where(table.c.id == run_id).values(finished_at=now, **values))
             error = values["verdict_text"] if values["state"] == "error" else None
-            end_attempt(connection, run_id, run.attempts, now, error=error)
+            end_attempt(connection, run_id, run.attempts, now, error=error, rail_failed=rail_failed)
 
 
 def _inputs(decision: Decision) -> Any:

@@ -55,12 +55,22 @@ def require_running(connection: Connection, run_id: UUID, *, attempt: int | None
 
 
 def end_attempt(
-    connection: Connection, run_id: UUID, attempt: int, now: datetime, *, error: str | None
+    connection: Connection,
+    run_id: UUID,
+    attempt: int,
+    now: datetime,
+    *,
+    error: str | None,
+    rail_failed: bool | None,
 ) -> None:
-    """Note when a process let go of a run, and why."""
+    """Note when a process let go of a run, and why.
+
+    Args:
+        rail_failed: whether the rail broke it off; None where something else did, which tells nothing of it.
+    """
     table = tables.run_attempt
     connection.execute(
         update(table)
         .where(table.c.run_id == run_id, table.c.attempt == attempt)
-        .values(ended_at=now, error=error)
+        .values(ended_at=now, error=error, rail_failed=rail_failed)
     )

@@ -26,7 +26,7 @@ Messages never hold a secret, a query string or a request body.
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 RETRYABLE_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "TXN_SECURITY_METERING_ERROR"})
 """Codes of refusals that pass by themselves."""
@@ -58,7 +58,10 @@ class SalesforceError(Exception):
         fields: API names that the org points at.
         request_id: id that this client gave to the request; org_request_id: one that the org answered with.
         job_id: the Bulk job that the request was about.
+        speaks_against_rail: whether another rail might have carried the same work.
     """
+
+    speaks_against_rail: ClassVar[bool] = True
 
     def __init__(self, message: str, **facts: Unpack[Facts]) -> None:
         super().__init__(message)
@@ -149,6 +152,8 @@ class UnexpectedAnswerError(SalesforceError):
 class AuthenticationError(SalesforceError):
     """The org did not give a token for these credentials."""
 
+    speaks_against_rail = False
+
 
 class JobDeadlineError(SalesforceError):
     """A Bulk job was not terminal by its deadline; it goes on in the org."""
@@ -175,9 +180,13 @@ class RefusedError(SalesforceError):
 class SessionExpiredError(RefusedError):
     """The org refused the token, also the renewed one."""
 
+    speaks_against_rail = False
+
 
 class RequestLimitError(RefusedError):
     """A quota of the rolling 24 hours is spent: wait for hours, not for seconds."""
+
+    speaks_against_rail = False
 
 
 class ConcurrencyLimitError(RefusedError):
@@ -191,6 +200,8 @@ class ConcurrencyLimitError(RefusedError):
 
 class AccessDeniedError(RefusedError):
     """The user or the org lacks a permission."""
+
+    speaks_against_rail = False
 
 
 class ObjectNotFoundError(RefusedError):
@@ -219,6 +230,8 @@ class FieldNotFoundError(RefusedError):
     Attributes:
         field: its name, where the org tells it; sobject: the object it was looked for in.
     """
+
+    speaks_against_rail = False
 
     def __init__(
         self,

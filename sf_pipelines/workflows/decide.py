@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sf_pipelines.ledger.deferrals import record_deferral
-from sf_pipelines.ledger.history import read_history
+from sf_pipelines.ledger.history import read_history, with_trials
 from sf_pipelines.ledger.quota import QuotaBook, QuotaDesk
 from sf_pipelines.ledger.thresholds import read_thresholds
 from sf_pipelines.model.decision import Action, Decision, Reason
@@ -47,11 +47,10 @@ def decide_to_send(
     book = QuotaBook(tools.engine, clock=tools.clock)
     told = read_quota(tools.client.org, book, tools.clock)
     with book.desk() as desk:
-        decision = _explained(decide_at(desk, slice_, forced=forced), told, forced_reason)
-        if decision.rail is not None:
-            units = needs(decision.costs[decision.rail], slice_.direction)
-            desk.reserve(run_id, units, lease_seconds=LEASE_SECONDS)
-            tools.promises.keep(run_id, units, book, tools.client.org)
+        tried = with_trials(desk.connection, slice_, partition_key)
+        decision = _explained(decide_at(desk, tried, forced=forced), told, forced_reason)
+        _promise(desk, decision, run_id)
+    _keep_promise(book, decision, tools, run_id)
     tools.ledger.record_decision(run_id, decision)
     if not decision.action.sends:
         if decision.action is Action.DEFER:
@@ -59,6 +58,36 @@ def decide_to_send(
         raise NotRunError(decision)
     tools.promises.pace_calls_per_minute = decision.pace_calls_per_minute
     return decision
+
+
+def promise_again(decision: Decision, tools: Tools, run_id: UUID) -> None:
+    """Reserve for a run that is taken up: what its dead process had promised has lapsed, or soon will.
+
+    Raises:
+        LedgerError: the ledger cannot be used.
+    """
+    book = QuotaBook(tools.engine, clock=tools.clock)
+    with book.desk() as desk:
+        _promise(desk, decision, run_id)
+    _keep_promise(book, decision, tools, run_id)
+    tools.promises.pace_calls_per_minute = decision.pace_calls_per_minute
+
+
+def _promise(desk: QuotaDesk, decision: Decision, run_id: UUID) -> None:
+    if (units := _units(decision)) is not None:
+        desk.reserve(run_id, units, lease_seconds=LEASE_SECONDS)
+
+
+def _keep_promise(book: QuotaBook, decision: Decision, tools: Tools, run_id: UUID) -> None:
+    if (units := _units(decision)) is not None:
+        tools.promises.keep(run_id, units, book, tools.client.org)
+
+
+def _units(decision: Decision) -> dict[str, int] | None:
+    """Units of every quota that the chosen rail takes, None where nothing is sent."""
+    if decision.rail is None:
+        return None
+    return needs(decision.costs[decision.rail], decision.slice.direction)
 
 
 def decide_at(desk: QuotaDesk, slice_: Slice, *, forced: Rail | None = None) -> Decision:

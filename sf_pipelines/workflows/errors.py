@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sf_pipelines.model.decision import Decision
+from sf_pipelines.rails.errors import SalesforceError
 
 
 class WorkflowError(Exception):
@@ -33,3 +34,11 @@ class NotRunError(WorkflowError):
     def __reduce__(self) -> tuple[type[NotRunError], tuple[Decision]]:
         """Pickle by the decision, which a step process hands to its parent."""
         return (type(self), (self.decision,))
+
+
+def is_of_rail(error: BaseException) -> bool:
+    """Whether an error that ended a run speaks against the rail that carried it.
+
+    One of lake or ledger does not, nor a refusal that every rail would have met.
+    """
+    return isinstance(error, SalesforceError) and error.speaks_against_rail

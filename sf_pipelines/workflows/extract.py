@@ -25,7 +25,7 @@ from sf_pipelines.policy.completeness import extract_verdict
 from sf_pipelines.workflows.bulk_extract import read_by_bulk
 from sf_pipelines.workflows.checks import extract_fields
 from sf_pipelines.workflows.decide import decide_to_send
-from sf_pipelines.workflows.errors import WorkflowError
+from sf_pipelines.workflows.errors import WorkflowError, is_of_rail
 from sf_pipelines.workflows.read_log import ReadLog
 from sf_pipelines.workflows.rest_extract import read_by_rest
 from sf_pipelines.workflows.tools import Tools
@@ -44,6 +44,7 @@ class ExtractRequest:
     dagster_run_id: str | None = None
     forced_rail: Rail | None = None
     forced_reason: str = ""
+    next_start: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,7 @@ def run_extract(request: ExtractRequest, tools: Tools) -> ExtractReport:
     try:
         return _extract(request, tools, run_id)
     except BaseException as error:
-        tools.ledger.fail_run(run_id, error=str(error) or type(error).__name__)
+        tools.ledger.fail_run(run_id, error=str(error) or type(error).__name__, rail_failed=is_of_rail(error))
         raise
 
 
@@ -168,6 +169,7 @@ def _slice(
         latency_class=sync.latency_class,
         criticality=sync.criticality,
         fields_refused_by_bulk=refused,
+        next_start=request.next_start,
     )
 
 

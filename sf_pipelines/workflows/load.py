@@ -38,11 +38,12 @@ from sf_pipelines.model.slice import Slice
 from sf_pipelines.model.sync import LoadScope, LoadSync
 from sf_pipelines.policy.accounting import Disagreement, read_disagreement
 from sf_pipelines.policy.completeness import load_verdict, resend_verdict
+from sf_pipelines.policy.failure_classes import NOT_SENT
 from sf_pipelines.workflows.accepted import OnlyChanged
 from sf_pipelines.workflows.checks import check_load
-from sf_pipelines.workflows.decide import decide_to_send
+from sf_pipelines.workflows.decide import decide_to_send, promise_again
 from sf_pipelines.workflows.done_before import DONE_ONCE, Done, PayloadSum, done_before
-from sf_pipelines.workflows.errors import BudgetSpentError
+from sf_pipelines.workflows.errors import BudgetSpentError, is_of_rail
 from sf_pipelines.workflows.load_request import LoadRequest as LoadRequest
 from sf_pipelines.workflows.resend import FailedOnly
 from sf_pipelines.workflows.resolve import close_earlier_failures
@@ -168,6 +169,7 @@ def _take_up(run: UnfinishedRun, request: LoadRequest, process: _Process) -> _Ta
         reason = why_not_go_on(run, work)
         if reason is None:
             work.tell(f"run {run.run_id} is taken up, attempt {attempt}.")
+            promise_again(work.decision, tools, run.run_id)
             send_all(work)
         else:
             work.tell(f"run {run.run_id} is settled, since {reason}.")
@@ -200,7 +202,7 @@ def _run_new(request: LoadRequest, process: _Process, previous_run: UUID | None)
             return _finish_without_sending(work, run_id, process)
     except BaseException as error:
         shutil.rmtree(spool_of(tools, run_id), ignore_errors=True)
-        tools.ledger.fail_run(run_id, error=str(error) or type(error).__name__)
+        tools.ledger.fail_run(run_id, error=str(error) or type(error).__name__, rail_failed=is_of_rail(error))
         raise
     with _under_way(run_id, work.attempt, process):
         send_all(work)
@@ -219,6 +221,7 @@ def _under_way(run_id: UUID, attempt: int, process: _Process) -> Generator[None]
                 run_id,
                 error=str(error) or type(error).__name__,
                 api_calls=process.api_calls,
+                rail_failed=is_of_rail(error),
                 attempt=attempt,
             )
         raise
@@ -277,7 +280,7 @@ def _prepare(request: LoadRequest, tools: Tools, run_id: UUID) -> LoadWork | Don
 
 def _decide(request: LoadRequest, payload: Payload, tools: Tools, run_id: UUID) -> Decision:
     return decide_to_send(
-        _slice(request.sync, payload),
+        _slice(request, payload),
         tools,
         run_id,
         partition_key=request.partition_key,
@@ -323,7 +326,8 @@ def _watcher(
     return PayloadSum(sync.field_names) if sync.operation in DONE_ONCE else None
 
 
-def _slice(sync: LoadSync, payload: Payload) -> Slice:
+def _slice(request: LoadRequest, payload: Payload) -> Slice:
+    sync = request.sync
     return Slice(
         sync=sync.name,
         sobject=sync.sobject,
@@ -334,6 +338,7 @@ def _slice(sync: LoadSync, payload: Payload) -> Slice:
         latency_class=sync.latency_class,
         criticality=sync.criticality,
         distinct_parents=payload.parents,
+        next_start=request.next_start,
     )
 
 
@@ -353,6 +358,7 @@ def _finish(work: LoadWork, process: _Process) -> LoadReport:
         verdict=verdict,
         counts=totals.counts,
         api_calls=process.api_calls,
+        rail_failed=totals.counts.unprocessed > totals.counts.errors.get(NOT_SENT, 0),
         attempt=work.attempt,
     )
     shutil.rmtree(work.folder, ignore_errors=True)

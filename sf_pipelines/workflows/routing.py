@@ -6,13 +6,13 @@ Nothing is sent here. A run that is asked for decides again when it starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
 from sf_pipelines.ledger.deferrals import Deferral, pending_deferrals, release
-from sf_pipelines.ledger.history import last_slice, read_history
+from sf_pipelines.ledger.history import last_slice, read_history, with_trials
 from sf_pipelines.ledger.queries import recent_runs
 from sf_pipelines.ledger.quota import QuotaBook
 from sf_pipelines.ledger.thresholds import read_thresholds
@@ -71,7 +71,8 @@ def decide_pending(
         headroom, thresholds = desk.headroom(WATCHED_BUDGETS), read_thresholds(desk.connection)
         for work in sorted(works, key=lambda item: order[item.slice.criticality.value]):
             history = read_history(desk.connection, work.slice.sobject, desk.now)
-            decision = decide(work.slice, headroom, history, thresholds, desk.now)
+            tried = with_trials(desk.connection, work.slice, work.partition_key)
+            decision = decide(tried, headroom, history, thresholds, desk.now)
             headroom = promised(headroom, decision)
             decided.append((work, decision))
     return decided
@@ -95,7 +96,7 @@ def _waits(item: Deferral, now: datetime) -> bool:
 
 def _of_deferral(item: Deferral) -> PendingWork:
     return PendingWork(
-        slice=replace(item.slice, attempt=item.attempts + 1),
+        slice=item.slice,
         partition_key=item.partition_key,
         attempt=item.attempts + 1,
         not_before=item.defer_until if item.released_at is None else None,

@@ -21,7 +21,11 @@ def asset_of(component: dg.Component) -> dg.AssetsDefinition:
 
 
 def materialized(
-    component: dg.Component, instance: dg.DagsterInstance, *, config: Mapping[str, Any] | None = None
+    component: dg.Component,
+    instance: dg.DagsterInstance,
+    *,
+    config: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """A run of the asset for the night, whatever its end."""
     asset = asset_of(component)
@@ -31,6 +35,7 @@ def materialized(
         partition_key=NIGHT,
         resources={"pipelines": PipelinesResource()},
         run_config={"ops": {asset.op.name: {"config": dict(config)}}} if config else None,
+        tags=dict(tags or {}),
         raise_on_error=False,
     )
 

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import Engine
 
 from sf_pipelines.components import SalesforceLoad
+from sf_pipelines.components.launch import NEXT_START_TAG
 from sf_pipelines.components.load import EVERY_ROW, REJECTS, load_events, load_key
 from sf_pipelines.components.yaml_models import FieldBlock, SourceBlock, ToleranceBlock
 from sf_pipelines.emulator.server import EmulatorServer
+from sf_pipelines.ledger.decisions import read_decision
 from sf_pipelines.ledger.queries import recent_runs
 from sf_pipelines.model.headroom import DAILY_API_REQUESTS, Headroom
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
@@ -134,6 +136,26 @@ def test_a_rail_can_be_forced_in_the_launchpad(
     assert result.success
     (run,) = recent_runs(engine, sync="account_load", limit=5)
     assert run.because.startswith("REST was asked for: a try.")
+
+
+def test_a_run_of_a_schedule_knows_when_the_schedule_starts_again(
+    instance: dg.DagsterInstance, tmp_path: Path, engine: Engine
+) -> None:
+    tags = {NEXT_START_TAG: "2126-03-06T01:00:00+00:00"}
+
+    assert materialized(load_of(tmp_path, *GOOD), instance, tags=tags).success
+
+    (run,) = recent_runs(engine, sync="account_load", limit=5)
+    assert read_decision(engine, run.run_id).slice.next_start == datetime(2126, 3, 6, 1, tzinfo=UTC)
+
+
+def test_a_next_start_that_is_no_time_is_refused_before_anything_is_sent(
+    instance: dg.DagsterInstance, tmp_path: Path, engine: Engine
+) -> None:
+    result = materialized(load_of(tmp_path, *GOOD), instance, tags={NEXT_START_TAG: "soon"})
+
+    assert not result.success
+    assert recent_runs(engine, sync=None, limit=5) == []
 
 
 def test_an_unknown_rail_is_refused_before_anything_runs(

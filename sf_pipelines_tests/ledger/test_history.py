@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sf_pipelines.ledger.deferrals import pending_deferrals, record_deferral, release
-from sf_pipelines.ledger.history import last_slice, read_history
+from sf_pipelines.ledger.history import last_slice, read_history, with_trials
 from sf_pipelines.ledger.quota import QuotaBook
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.model.headroom import DAILY_API_REQUESTS
@@ -41,11 +41,11 @@ def end_well(ledger: Ledger, clock: HandClock, *, rows: int, locked: int = 0, se
     ledger.finish_run(run_id, verdict=verdict, counts=counts, api_calls=12)
 
 
-def break_off(ledger: Ledger, clock: HandClock) -> None:
+def break_off(ledger: Ledger, clock: HandClock, *, by_rail: bool = True) -> None:
     run_id = start_load(ledger)
     ledger.record_decision(run_id, decision())
     clock.forward(minutes=1)
-    ledger.fail_run(run_id, error="The job failed.")
+    ledger.fail_run(run_id, error="The job failed.", rail_failed=by_rail)
 
 
 def history(engine: Engine, clock: HandClock) -> History:
@@ -81,6 +81,42 @@ def test_runs_that_broke_off_since_the_last_good_one_are_counted(
     health = history(engine, clock).health_of(*PAIR)
 
     assert (health.failures_in_a_row, health.last_failed_at, health.is_probed) == (3, clock(), False)
+
+
+def test_every_process_that_the_rail_broke_off_counts_and_none_that_something_else_did(
+    engine: Engine, ledger: Ledger, clock: HandClock
+) -> None:
+    run_id = start_load(ledger)
+    ledger.record_decision(run_id, decision())
+    for _ in range(2):
+        clock.forward(minutes=1)
+        ledger.interrupt_run(run_id, error="No connection.", api_calls=0, rail_failed=True)
+        broken_at = clock()
+        ledger.begin_attempt(run_id, dagster_run_id="d-2")
+    ledger.interrupt_run(run_id, error="The disk is full.", api_calls=0)
+    break_off(ledger, clock, by_rail=False)
+
+    health = history(engine, clock).health_of(*PAIR)
+
+    assert (health.failures_in_a_row, health.last_failed_at) == (2, broken_at)
+
+
+def test_a_slice_knows_how_often_a_rail_broke_it_off_since_it_last_went_well(
+    engine: Engine, ledger: Ledger, clock: HandClock
+) -> None:
+    def tried(partition_key: str) -> tuple[int, Rail | None]:
+        with engine.connect() as connection:
+            found = with_trials(connection, decision().slice, partition_key)
+        return found.attempt, found.failed_rail
+
+    break_off(ledger, clock)
+    end_well(ledger, clock, rows=10, seconds=5)
+    assert tried("2026-01-05") == (1, None)
+    break_off(ledger, clock)
+    break_off(ledger, clock, by_rail=False)
+    break_off(ledger, clock)
+    assert tried("2026-01-05") == (3, Rail.BULK)
+    assert tried("2026-01-06") == (1, None)
 
 
 def test_only_a_run_that_gives_signs_of_life_is_a_probe(

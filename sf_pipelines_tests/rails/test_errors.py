@@ -33,6 +33,14 @@ RETRYABLE = {
     "ConcurrencyLimitError",
 }
 
+MET_ON_EVERY_RAIL = {
+    "AuthenticationError",
+    "SessionExpiredError",
+    "RequestLimitError",
+    "AccessDeniedError",
+    "FieldNotFoundError",
+}
+
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_error_survives_pickling_with_all_it_knows(kind: type[SalesforceError]) -> None:
@@ -64,6 +72,11 @@ def test_every_error_says_request_job_status_and_path(kind: type[SalesforceError
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_error_says_whether_sending_again_is_safe(kind: type[SalesforceError]) -> None:
     assert kind("went wrong", **FACTS).is_retryable is (kind.__name__ in RETRYABLE)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_an_error_that_every_rail_would_meet_speaks_against_none(kind: type[SalesforceError]) -> None:
+    assert kind("went wrong", **FACTS).speaks_against_rail is (kind.__name__ not in MET_ON_EVERY_RAIL)
 
 
 def test_a_refusal_for_a_row_lock_passes_by_itself() -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.ledger.quota import QuotaBook
 from sf_pipelines.model.headroom import DAILY_API_REQUESTS
-from sf_pipelines.model.rail import Operation
+from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines.policy.budgets import promised
+from sf_pipelines.rails.errors import UnreachableError
 from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.pacing import paced
@@ -21,8 +22,10 @@ from sf_pipelines.workflows.plan import estimated_slice, facts, plan_backfill, p
 from sf_pipelines.workflows.promises import Promises
 from sf_pipelines.workflows.quota_reading import cadence_seconds, read_quota
 from sf_pipelines.workflows.tools import Tools
+from sf_pipelines_tests.ledger.samples import start_load
 from sf_pipelines_tests.policy.slices import load_slice
 from sf_pipelines_tests.workflows.orgs import KEY, load_of, write_csv
+from sf_pipelines_tests.workflows.watched_ingest import failing
 
 CALLS = DAILY_API_REQUESTS
 
@@ -48,6 +51,36 @@ def test_a_run_reserves_what_it_will_take_and_gives_back_what_it_did_not(
         )
         assert tuple(connection.execute(newest).one()) == ("answer", tools.client.org.calls_made)
     assert book.headroom([CALLS]).budgets[CALLS].reserved == 1
+
+
+def test_a_run_that_is_taken_up_reserves_anew(tools: Tools, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "accounts.csv", [{KEY: "a1", "Name": "One"}])
+    request = LoadRequest(sync=load_of("Account", source, (KEY, "Name")), forced_rail=Rail.BULK)
+    book = QuotaBook(tools.engine, clock=tools.clock)
+    with Promises() as promises:
+        lost = replace(failing(tools, {"wait": UnreachableError("No connection.")}), promises=promises)
+        with pytest.raises(UnreachableError):
+            run_load(request, lost)
+    assert book.open_reservations() == []
+
+    with Promises() as promises:
+        report = run_load(request, replace(tools, promises=promises))
+        held = {item.budget for item in book.open_reservations() if item.run_id == report.run_id}
+        assert CALLS in held
+    assert report.attempts == 2
+
+
+def test_a_rail_that_broke_the_work_off_is_left_for_the_other_one(tools: Tools, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "accounts.csv", [{KEY: "a1", "Name": "One"}])
+    request = LoadRequest(sync=load_of("Account", source, (KEY, "Name")))
+    broken = start_load(tools.ledger, sync=request.sync.name)
+    tools.ledger.record_decision(broken, run_load(request, tools).decision)
+    tools.ledger.fail_run(broken, error="No connection.", rail_failed=True)
+
+    decision = run_load(replace(request, partition_key="2026-01-05"), tools).decision
+
+    assert (decision.rail, decision.slice.failed_rail) == (Rail.BULK, Rail.REST)
+    assert decision.rejected[Rail.REST].code == "failed_last_time"
 
 
 def test_calls_of_a_throttled_run_wait_for_their_turn(tools: Tools) -> None:

@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import dagster as dg
 
+from sf_pipelines.components.launch import NEXT_START_TAG
 from sf_pipelines.resources.pipelines import PipelinesResource
+
+NIGHTLY = timedelta(days=1)
 
 nightly_load = dg.define_asset_job(
     "nightly_load",
@@ -23,8 +26,9 @@ nightly_extract = dg.define_asset_job(
 
 def _day_before(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The day that has just ended; the partition of the running day would be read half."""
-    day = f"{context.scheduled_execution_time - timedelta(days=1):%Y-%m-%d}"
-    return dg.RunRequest(run_key=day, partition_key=day)
+    day = f"{context.scheduled_execution_time - NIGHTLY:%Y-%m-%d}"
+    tags = {NEXT_START_TAG: (context.scheduled_execution_time + NIGHTLY).isoformat()}
+    return dg.RunRequest(run_key=day, partition_key=day, tags=tags)
 
 
 @dg.schedule(job=nightly_load, cron_schedule="0 1 * * *", execution_timezone="UTC")
