@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from xml.etree import ElementTree
 
@@ -139,6 +140,28 @@ def test_a_query_without_rows_is_an_empty_array(bulk: AsyncCaller) -> None:
     assert bulk.call("GET", f"{batch}/result/{result_id}").json() == []
 
 
+def test_content_in_an_unknown_encoding_fails_its_batch(bulk: AsyncCaller) -> None:
+    content = "<?xml version='1.0' encoding='nope'?><sObjects/>"
+    info = bulk.info(bulk.run_batch(bulk.new_job("insert", "XML"), content, XML))
+
+    assert info["state"] == "Failed"
+    assert info["stateMessage"] == "InvalidBatch : Unable to parse XML: unknown encoding: nope"
+
+
+def test_a_character_that_xml_cannot_hold_leaves_the_answer_readable(bulk: AsyncCaller) -> None:
+    facts = '{"operation":"insert","object":"Account","contentType":"XML","assignmentRuleId":"\\u0000&"}'
+    job_id = bulk.id_of(bulk.call("POST", "job", facts, **JSON))
+
+    assert bulk.info(f"job/{job_id}")["assignmentRuleId"] == "\ufffd&"
+
+
+def test_a_compressed_job_document_is_read(bulk: AsyncCaller) -> None:
+    document = "<jobInfo><operation>insert</operation><object>Account</object></jobInfo>"
+    packed = gzip.compress(document.encode())
+
+    assert bulk.id_of(bulk.call("POST", "job", packed, **XML, **{"Content-Encoding": "gzip"}))
+
+
 def test_an_unknown_field_fails_the_whole_batch(bulk: AsyncCaller) -> None:
     batch = bulk.run_batch(bulk.new_job("insert", "CSV"), "Name,Nope\na,b\n", CSV)
 
@@ -193,6 +216,8 @@ def test_a_wrong_session_is_told_in_the_callers_form(
         ("POST", "job", "<nope/>", "InvalidXML"),
         ("POST", "job", "no xml", "InvalidXML"),
         ("POST", "job", "<!DOCTYPE x [<!ENTITY y 'z'>]><jobInfo/>", "InvalidXML"),
+        ("POST", "job", "<?xml version='1.0' encoding='nope'?><jobInfo/>", "InvalidXML"),
+        ("POST", "job", "<?xml version='1.0' encoding='utf-7'?><jobInfo/>", "InvalidXML"),
         ("GET", "job/750xx000000zzzzAAA", "", "InvalidJob"),
         ("GET", "job/nope", "", "InvalidUrl"),
         ("GET", "nope", "", "InvalidUrl"),
