@@ -1,4 +1,4 @@
-"""The Bulk API, version 1, as its documents and as unmodified simple-salesforce speak it."""
+"""The Bulk API, version 1, as its documents speak it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden
-from sf_pipelines_tests.emulator.surface.test_simple_salesforce import connect
 
 XML = {"Content-Type": "application/xml"}
 JSON = {"Content-Type": "application/json"}
@@ -287,22 +285,3 @@ def test_the_list_of_version_2_has_these_jobs_as_classic(bulk: AsyncCaller) -> N
     assert ids("jobType=Classic&concurrencyMode=parallel") == [job_id]
     assert ids("jobType=V2Ingest") == [new]
     assert ids("isPkChunkingEnabled=true") == []
-
-
-def test_simple_salesforce_inserts_upserts_deletes_and_queries(
-    server: EmulatorServer, caller: Caller
-) -> None:
-    accounts = connect(server).bulk.Account  # type: ignore[attr-defined]
-    rows = [{"External_Id__c": f"e-{n}", "Name": f"n{n}"} for n in range(25)]
-
-    inserted = accounts.insert(rows, batch_size=10, use_serial=True)
-    upserted = accounts.upsert([{"External_Id__c": "e-1", "Name": ""}, *rows[2:4]], "External_Id__c")
-    found = accounts.query("SELECT Id, Name FROM Account")
-    deleted = accounts.delete([{"Id": row["id"]} for row in inserted[:5]])
-
-    assert [row["success"] for row in inserted] == [True] * 25
-    assert [row["success"] for row in upserted] == [False, True, True]
-    assert upserted[0]["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
-    assert sorted(row["Name"] for row in found) == sorted(row["Name"] for row in rows)
-    assert all(row["success"] for row in deleted)
-    assert caller.query("SELECT COUNT() FROM Account")["totalSize"] == 20
