@@ -85,8 +85,10 @@ def test_query_jobs_give_pages_and_deleted_rows(client: Salesforce) -> None:
     assert every == [[{"Id": found[0]["Id"], "IsDeleted": "true"}]]
 
 
-def test_version_1_inserts_upserts_deletes_and_queries(client: Salesforce) -> None:
+def test_version_1_inserts_upserts_deletes_and_queries(client: Salesforce, control: ControlPlane) -> None:
     accounts: Any = client.bulk.Account  # type: ignore[attr-defined]
+    # it looks at once, and after that every five seconds: let its first look find the batch done
+    control.post("faults", kind="slow", seconds=0.03, method="GET", path="*/batch/" + "?" * 18)
     inserted = accounts.insert(ROWS[:25], batch_size=10, use_serial=True)
     upserted = accounts.upsert([{"External_Id__c": "e-1", "Name": ""}, *ROWS[2:4]], "External_Id__c")
     deleted = accounts.delete([{"Id": row["id"]} for row in inserted[:5]])
