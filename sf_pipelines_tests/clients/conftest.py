@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from simple_salesforce.api import Salesforce
 
 from sf_pipelines.emulator.control.resetting import reset_org
 from sf_pipelines.emulator.server import EmulatorServer
+from sf_pipelines_tests.clients.peer import MY_DOMAIN, VERSION, ControlPlane, LoginAddress
 
 SCHEMA = Path(__file__).parent / "schema.yaml"
 
@@ -44,10 +47,34 @@ def running_org(signer: Signer) -> Iterator[EmulatorServer]:
 
 
 @pytest.fixture
-def org(running_org: EmulatorServer) -> EmulatorServer:
-    """An empty org on both ports."""
+def org(running_org: EmulatorServer) -> Iterator[EmulatorServer]:
+    """An empty org on both ports, whose clock a scenario may move."""
     reset_org(running_org.surface)
-    return running_org
+    yield running_org
+    running_org.surface.org.clock.set(datetime.now(UTC))
+
+
+@pytest.fixture
+def session(org: EmulatorServer) -> requests.Session:
+    """A session that trusts the emulator and knows its login addresses."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = org.credentials.ca_file or False
+    for domain in ("login", MY_DOMAIN):
+        session.mount(f"https://{domain}.salesforce.com", LoginAddress(str(org.credentials.tls_url)))
+    return session
+
+
+@pytest.fixture
+def client(org: EmulatorServer, session: requests.Session) -> Salesforce:
+    given = org.credentials
+    token = org.surface.oauth.open_session().token
+    return Salesforce(instance_url=given.tls_url, session_id=token, session=session, version=VERSION)
+
+
+@pytest.fixture
+def control(org: EmulatorServer, session: requests.Session) -> ControlPlane:
+    return ControlPlane(str(org.credentials.tls_url), session)
 
 
 def _self_signed(key: RSAPrivateKey) -> x509.Certificate:

@@ -7,55 +7,15 @@ the `scratch_url` of `SalesforceLogin`; or an adapter that the session mounts on
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import (
-    SalesforceAuthenticationFailed,
-    SalesforceExpiredSession,
-    SalesforceMalformedRequest,
-)
+from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceExpiredSession
 from simple_salesforce.login import SalesforceLogin
 
 from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines_tests.clients.conftest import Signer
-
-VERSION = "62.0"
-# of a My Domain login, as client credentials need it
-MY_DOMAIN = "emulator.my"
-
-
-class LoginAddress(HTTPAdapter):
-    """Takes what goes to a login address to the emulator instead, as an entry in /etc/hosts would."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._url = url
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        request.url = self._url + request.path_url
-        return super().send(request, *args, **options)
-
-
-@pytest.fixture
-def session(org: EmulatorServer) -> requests.Session:
-    """A session that trusts the emulator and knows its login addresses."""
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = org.credentials.ca_file or False
-    for domain in ("login", MY_DOMAIN):
-        session.mount(f"https://{domain}.salesforce.com", LoginAddress(str(org.credentials.tls_url)))
-    return session
-
-
-@pytest.fixture
-def client(org: EmulatorServer, session: requests.Session) -> Salesforce:
-    given = org.credentials
-    token = org.surface.oauth.open_session().token
-    return Salesforce(instance_url=given.tls_url, session_id=token, session=session, version=VERSION)
+from sf_pipelines_tests.clients.peer import MY_DOMAIN, VERSION
 
 
 def finds_the_user(client: Salesforce, org: EmulatorServer) -> bool:
@@ -142,15 +102,3 @@ def test_a_dead_session_without_a_way_to_log_in_is_told(org: EmulatorServer, cli
 
     with pytest.raises(SalesforceExpiredSession, match="INVALID_SESSION_ID"):
         client.query("SELECT Id FROM Account")
-
-
-def test_rows_queries_and_errors_work_by_https(client: Salesforce) -> None:
-    created = client.Account.create({"Name": "Acme"})  # type: ignore[operator]
-    assert client.Account.update(created["id"], {"Industry": "Energy"}) == 204  # type: ignore[operator]
-    assert client.Account.upsert("External_Id__c/e-1", {"Name": "Other"}) == 201  # type: ignore[operator]
-    found = client.query_all("SELECT Id, Name, Industry FROM Account ORDER BY Name")
-
-    assert [row["Name"] for row in found["records"]] == ["Acme", "Other"]
-    assert found["records"][0]["Industry"] == "Energy"
-    with pytest.raises(SalesforceMalformedRequest, match="INVALID_FIELD"):
-        client.query("SELECT Nope FROM Account")

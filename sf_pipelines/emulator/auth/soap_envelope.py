@@ -1,18 +1,16 @@
 """SOAP 1.1 envelopes as Salesforce's partner and enterprise APIs read and write them.
 
 Belongs here: XML in, XML out, the shape of a fault. Not here: what a call does (soap_calls.py). Imports
-defusedxml, because an envelope comes from anywhere.
+xml_text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element, ParseError
-from xml.sax.saxutils import escape
+from xml.etree.ElementTree import Element
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from sf_pipelines.emulator.xml_text import XmlRefusedError, escaped, parse_xml
 
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
@@ -98,14 +96,14 @@ def write_answer(call: SoapCall, result: Fields | None) -> str:
 
 def write_fault(fault: SoapFault, *, flavour: str) -> str:
     """The envelope of a fault ([R] INVALID_LOGIN, November 2024)."""
-    text = escape(fault.message)
+    text = escaped(fault.message)
     detail = ""
     if fault.kind is not None:
         text = f"{fault.code}: {text}"
         detail = (
             f'<detail><sf:{fault.kind} xsi:type="sf:{fault.kind}">'
             f"<sf:exceptionCode>{fault.code}</sf:exceptionCode>"
-            f"<sf:exceptionMessage>{escape(fault.message)}</sf:exceptionMessage>"
+            f"<sf:exceptionMessage>{escaped(fault.message)}</sf:exceptionMessage>"
             f"</sf:{fault.kind}></detail>"
         )
     return (
@@ -117,8 +115,8 @@ def write_fault(fault: SoapFault, *, flavour: str) -> str:
 
 def _parse(content: bytes) -> Element:
     try:
-        return fromstring(content, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        return parse_xml(content)
+    except XmlRefusedError as error:
         raise SoapFault(CLIENT_FAULT, "The request is no well-formed XML", kind=None) from error
 
 
@@ -128,5 +126,5 @@ def _element(name: str, value: Value | Fields) -> str:
     if isinstance(value, Mapping):
         inner = "".join(_element(key, one) for key, one in value.items())
     else:
-        inner = str(value).lower() if isinstance(value, bool) else escape(str(value))
+        inner = str(value).lower() if isinstance(value, bool) else escaped(str(value))
     return f"<{name}>{inner}</{name}>"

@@ -1,7 +1,7 @@
 """Reads the content of a batch: CSV, JSON or XML records, as columns for the org to write.
 
 Belongs here: the three formats. Not here: writing records (batch_run.py). Imports bulk's CSV
-parts, documents.
+parts, documents, xml_text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sf_pipelines.emulator.bulk.header import BoundColumn, bind_header
 from sf_pipelines.emulator.bulk.row_columns import ParsedRows, parse_rows
 from sf_pipelines.emulator.bulk.settings import BATCH_ROWS
 from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
-from sf_pipelines.emulator.bulk_v1.documents import XSI, local_name, parse_xml
+from sf_pipelines.emulator.bulk_v1.documents import XSI, local_name
 from sf_pipelines.emulator.bulk_v1.jobs import ClassicJob
 from sf_pipelines.emulator.csv_values import NULL_MARK
 from sf_pipelines.emulator.dml.batch import RecordColumns
-from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
+from sf_pipelines.emulator.xml_text import XmlRefusedError, parse_xml
 
 # [I] text; [D] ten thousand records.
 TOO_MANY = f"InvalidBatch : The batch has more than {BATCH_ROWS} records"
@@ -80,9 +80,9 @@ def _json_records(content: bytes) -> list[Record]:
 
 def _xml_records(content: bytes) -> list[Record]:
     try:
-        root = parse_xml(content, "InvalidBatch")
-    except SalesforceError as error:
-        raise JobFailedError(f"InvalidBatch : {error.message}") from error
+        root = parse_xml(content)
+    except XmlRefusedError as error:
+        raise JobFailedError(f"InvalidBatch : Unable to parse XML: {error}") from error
     if local_name(root) != "sObjects":
         raise JobFailedError("InvalidBatch : The element sObjects is expected")
     return [_xml_record(element) for element in root]

@@ -1,7 +1,7 @@
 """The two forms of everything that the Bulk API says: XML in its namespace, or JSON.
 
 Belongs here: reading and writing documents, and which form a caller gets. Not here: what a document says.
-Imports errors and messages.
+Imports errors, messages and xml_text.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 import orjson
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse
+from sf_pipelines.emulator.http.messages import ApiRequest, ApiResponse, decoded_body
+from sf_pipelines.emulator.xml_text import XmlRefusedError, escaped, parse_xml
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
 XML_TYPE, JSON_TYPE = "application/xml", "application/json"
@@ -96,32 +94,24 @@ def read_facts(request: ApiRequest, root: str) -> dict[str, Any]:
     """The facts of a request document: names to texts (XML) or to JSON values.
 
     Raises:
-        SalesforceError: InvalidJob, the body is neither.
+        SalesforceError: InvalidJob or InvalidXML, the body is neither.
     """
+    content = decoded_body(request.headers, request.body)
     if media_type(request.headers) == JSON_TYPE:
         try:
-            value: Any = orjson.loads(request.body)
+            value: Any = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             raise SalesforceError("InvalidJob", f"Unable to parse Job: {error.msg}") from error
         if not isinstance(value, dict):
             raise SalesforceError("InvalidJob", "Unable to parse Job: a JSON object is expected")
         return value
-    element = parse_xml(request.body, "InvalidXML")
+    try:
+        element = parse_xml(content)
+    except XmlRefusedError as error:
+        raise SalesforceError("InvalidXML", f"Unable to parse XML: {error}") from error
     if local_name(element) != root:
         raise SalesforceError("InvalidXML", f"The element {root} is expected, not {local_name(element)}")
     return {local_name(child): (child.text or "").strip() for child in element}
-
-
-def parse_xml(body: bytes, code: str) -> ElementTree.Element:
-    """The root of an XML document without a document type.
-
-    Raises:
-        SalesforceError: it isn't well-formed, or defines entities.
-    """
-    try:
-        return fromstring(body, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException) as error:
-        raise SalesforceError(code, f"Unable to parse XML: {error}") from error
 
 
 def local_name(element: ElementTree.Element) -> str:
@@ -134,7 +124,7 @@ def _root(name: str, content: str) -> str:
 
 
 def _elements(facts: Mapping[str, Any]) -> str:
-    return "".join(f"<{name}>{escape(_xml_text(value))}</{name}>" for name, value in facts.items())
+    return "".join(f"<{name}>{escaped(_xml_text(value))}</{name}>" for name, value in facts.items())
 
 
 def _xml_text(value: Any) -> str:

@@ -1,14 +1,13 @@
 """Writes what a batch gave: the outcome of each record, or the rows of a query, in the job's format.
 
 Belongs here: the three formats of results. Not here: running a batch. Imports bulk's CSV form,
-results, values.
+results, values, xml_text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 import orjson
 
@@ -18,6 +17,7 @@ from sf_pipelines.emulator.bulk_v1.documents import NAMESPACE, XSI
 from sf_pipelines.emulator.bulk_v1.jobs import ContentType
 from sf_pipelines.emulator.results import Column, QueryResult, RowResult
 from sf_pipelines.emulator.values import to_csv, to_rest
+from sf_pipelines.emulator.xml_text import escaped
 
 _CSV = QuotedCsv(",", "\n")
 # [I] a dateTime is epoch milliseconds in this API's JSON.
@@ -94,7 +94,7 @@ def _json_value(column: Column, value: Any) -> Any:
 
 def _record_xml(result: QueryResult, row: Sequence[Any]) -> str:
     fields = "".join(
-        f"<{column.label}>{escape(to_csv(column.field, value))}</{column.label}>"
+        f"<{column.label}>{escaped(to_csv(column.field, value))}</{column.label}>"
         if value is not None
         else f'<{column.label} xsi:nil="true"/>'
         for column, value in zip(result.columns, row, strict=True)
@@ -111,7 +111,7 @@ def _outcome_xml(result: RowResult) -> str:
     errors = "".join(
         "<errors>"
         + "".join(f"<fields>{field}</fields>" for field in error.fields or ())
-        + f"<message>{escape(error.message)}</message><statusCode>{error.code}</statusCode></errors>"
+        + f"<message>{escaped(error.message)}</message><statusCode>{error.code}</statusCode></errors>"
         for error in result.errors
     )
     id_ = f"<id>{result.id}</id>" if result.id else ""

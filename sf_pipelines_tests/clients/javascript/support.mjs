@@ -33,3 +33,13 @@ export function jwtAssertion() {
   const signature = createSign('RSA-SHA256').update(text).sign(process.env.JWT_PRIVATE_KEY);
   return `${text}.${signature.toString('base64url')}`;
 }
+
+/** Calls the org's control plane, as any program can. */
+export async function control(resource, facts, method = 'POST') {
+  const answer = await fetch(`${org.url}/emulator/${resource}`, {
+    method,
+    body: facts && JSON.stringify(facts),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}

@@ -1,16 +1,15 @@
-"""The Bulk API, version 1, as its documents and as unmodified simple-salesforce speak it."""
+"""The Bulk API, version 1, as its documents speak it."""
 
 from __future__ import annotations
 
+import gzip
 import re
 from xml.etree import ElementTree
 
 import pytest
 import requests
 
-from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden
-from sf_pipelines_tests.emulator.surface.test_simple_salesforce import connect
 
 XML = {"Content-Type": "application/xml"}
 JSON = {"Content-Type": "application/json"}
@@ -139,6 +138,28 @@ def test_a_query_without_rows_is_an_empty_array(bulk: AsyncCaller) -> None:
     assert bulk.call("GET", f"{batch}/result/{result_id}").json() == []
 
 
+def test_content_in_an_unknown_encoding_fails_its_batch(bulk: AsyncCaller) -> None:
+    content = "<?xml version='1.0' encoding='nope'?><sObjects/>"
+    info = bulk.info(bulk.run_batch(bulk.new_job("insert", "XML"), content, XML))
+
+    assert info["state"] == "Failed"
+    assert info["stateMessage"] == "InvalidBatch : Unable to parse XML: unknown encoding: nope"
+
+
+def test_a_character_that_xml_cannot_hold_leaves_the_answer_readable(bulk: AsyncCaller) -> None:
+    facts = '{"operation":"insert","object":"Account","contentType":"XML","assignmentRuleId":"\\u0000&"}'
+    job_id = bulk.id_of(bulk.call("POST", "job", facts, **JSON))
+
+    assert bulk.info(f"job/{job_id}")["assignmentRuleId"] == "\ufffd&"
+
+
+def test_a_compressed_job_document_is_read(bulk: AsyncCaller) -> None:
+    document = "<jobInfo><operation>insert</operation><object>Account</object></jobInfo>"
+    packed = gzip.compress(document.encode())
+
+    assert bulk.id_of(bulk.call("POST", "job", packed, **XML, **{"Content-Encoding": "gzip"}))
+
+
 def test_an_unknown_field_fails_the_whole_batch(bulk: AsyncCaller) -> None:
     batch = bulk.run_batch(bulk.new_job("insert", "CSV"), "Name,Nope\na,b\n", CSV)
 
@@ -193,6 +214,8 @@ def test_a_wrong_session_is_told_in_the_callers_form(
         ("POST", "job", "<nope/>", "InvalidXML"),
         ("POST", "job", "no xml", "InvalidXML"),
         ("POST", "job", "<!DOCTYPE x [<!ENTITY y 'z'>]><jobInfo/>", "InvalidXML"),
+        ("POST", "job", "<?xml version='1.0' encoding='nope'?><jobInfo/>", "InvalidXML"),
+        ("POST", "job", "<?xml version='1.0' encoding='utf-7'?><jobInfo/>", "InvalidXML"),
         ("GET", "job/750xx000000zzzzAAA", "", "InvalidJob"),
         ("GET", "job/nope", "", "InvalidUrl"),
         ("GET", "nope", "", "InvalidUrl"),
@@ -262,22 +285,3 @@ def test_the_list_of_version_2_has_these_jobs_as_classic(bulk: AsyncCaller) -> N
     assert ids("jobType=Classic&concurrencyMode=parallel") == [job_id]
     assert ids("jobType=V2Ingest") == [new]
     assert ids("isPkChunkingEnabled=true") == []
-
-
-def test_simple_salesforce_inserts_upserts_deletes_and_queries(
-    server: EmulatorServer, caller: Caller
-) -> None:
-    accounts = connect(server).bulk.Account  # type: ignore[attr-defined]
-    rows = [{"External_Id__c": f"e-{n}", "Name": f"n{n}"} for n in range(25)]
-
-    inserted = accounts.insert(rows, batch_size=10, use_serial=True)
-    upserted = accounts.upsert([{"External_Id__c": "e-1", "Name": ""}, *rows[2:4]], "External_Id__c")
-    found = accounts.query("SELECT Id, Name FROM Account")
-    deleted = accounts.delete([{"Id": row["id"]} for row in inserted[:5]])
-
-    assert [row["success"] for row in inserted] == [True] * 25
-    assert [row["success"] for row in upserted] == [False, True, True]
-    assert upserted[0]["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
-    assert sorted(row["Name"] for row in found) == sorted(row["Name"] for row in rows)
-    assert all(row["success"] for row in deleted)
-    assert caller.query("SELECT COUNT() FROM Account")["totalSize"] == 20
