@@ -18,6 +18,8 @@ _CASE = bytes(65 <= code <= 90 for code in range(256))
 _CHECK_OF = {bytes(bits >> place & 1 for place in range(5)): _CHECKSUM[bits] for bits in range(32)}
 _INSTANCE = "xx0"
 _NUMBER_WIDTH = 9
+SHORT_CHARS = 15
+"""Of an id without its checksum, whose letters then mean what their case says."""
 _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", re.ASCII)
 
 
@@ -25,7 +27,7 @@ def is_well_formed(id_: str) -> bool:
     """True for 15 alphanumeric characters, or 18 whose checksum fits the case-folded body."""
     if not _SHAPE.fullmatch(id_):
         return False
-    return len(id_) == 15 or _restore_case(id_) is not None
+    return len(id_) == SHORT_CHARS or _restore_case(id_) is not None
 
 
 @lru_cache(maxsize=65536)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from operator import itemgetter
 from threading import RLock
 from typing import Any, Protocol
 
@@ -112,27 +112,45 @@ class Store:
             self._db.executemany(sql, rows)
 
     def insert_rows(
-        self, table: str, *, constants: Mapping[str, Any], names: Sequence[str], rows: Iterable[Sequence[Any]]
+        self, table: str, *, constants: Mapping[str, Any], columns: Mapping[str, Sequence[Any]]
     ) -> None:
-        """Insert `rows`, the values of the columns `names`; all of them get `constants` too.
+        """Insert rows that have the values of `columns`; all of them get `constants` too."""
+        self._write_rows(table, constants, columns)
 
-        Many rows a statement: what one costs besides is nearly as much as a row.
+    def update_rows(
+        self,
+        table: str,
+        *,
+        row_numbers: Sequence[int],
+        constants: Mapping[str, Any],
+        columns: Mapping[str, Sequence[Any]],
+    ) -> None:
+        """Give the existing rows of `row_numbers` the values of `columns`, and all of them `constants`.
+
+        An insert that always meets the row: an UPDATE can't take many rows' values in one statement.
         """
-        first = ",".join(f"?{number}" for number in range(1, len(constants) + 1))
-        row = f"({first},{','.join('?' * len(names))})"
-        columns = ", ".join(map(quoted, (*constants, *names)))
-        insert = f"INSERT INTO {quoted(table)} ({columns}) VALUES "
-        shared = list(constants.values())
-        at_once = max(1, min(_ROWS_AT_ONCE, (_MAX_VARIABLES - len(shared)) // len(names)))
-        values = list(chain.from_iterable(rows))
-        step = len(names) * at_once
-        rest = len(values) % step
-        whole = range(0, len(values) - rest, step)
-        self.execute_many(
-            insert + ",".join([row] * at_once), (shared + values[at : at + step] for at in whole)
-        )
-        last = range(len(values) - rest, len(values), len(names))
-        self.execute_many(insert + row, (shared + values[at : at + len(names)] for at in last))
+        changes = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in (*constants, *columns))
+        conflict = f' ON CONFLICT ("row") DO UPDATE SET {changes}'
+        self._write_rows(table, constants, {"row": row_numbers, **columns}, conflict)
+
+    def _write_rows(
+        self, table: str, constants: Mapping[str, Any], columns: Mapping[str, Sequence[Any]], tail: str = ""
+    ) -> None:
+        """INSERT many rows a statement: what one costs besides is nearly as much as a row."""
+        width, shared = len(columns), list(constants.values())
+        rows = len(next(iter(columns.values())))
+        values: list[Any] = [None] * (rows * width)
+        for position, column in enumerate(columns.values()):
+            values[position::width] = column
+        first = "".join(f"?{number}," for number in range(1, len(shared) + 1))
+        row = f"({first}{','.join('?' * width)})"
+        insert = f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, (*constants, *columns)))}) VALUES "
+        at_once = max(1, min(_ROWS_AT_ONCE, (_MAX_VARIABLES - len(shared)) // width))
+        step, whole = width * at_once, rows // at_once * at_once * width
+        many = insert + ",".join([row] * at_once) + tail
+        self.execute_many(many, (shared + values[at : at + step] for at in range(0, whole, step)))
+        rest = range(whole, len(values), width)
+        self.execute_many(insert + row + tail, (shared + values[at : at + width] for at in rest))
 
     def column(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """The first column of a statement's rows, one value at a time. Hold the lock while reading."""
@@ -196,11 +214,21 @@ class Store:
     ) -> dict[Any, list[str]]:
         """Ids of the live rows of each folded key value, in order of creation."""
         found: dict[Any, list[str]] = {}
-        column = key_column(field)
-        select = f'SELECT {quoted(column)}, "Id" FROM {quoted(item.name)}'
-        for key, id_ in self.select_in(select, column, values, 'AND "IsDeleted" = 0 ORDER BY "row"'):
+        for key, id_, _ in self.find_rows_by_key(item, field, values):
             found.setdefault(key, []).append(id_)
         return found
+
+    def find_rows_by_key(
+        self, item: ObjectSchema, field: FieldSchema, values: Iterable[Any]
+    ) -> list[tuple[Any, str, int]]:
+        """Folded key value, id and row number of the live rows that have one of `values`, by row number."""
+        column = key_column(field)
+        select = f'SELECT {quoted(column)}, "Id", "row" FROM {quoted(item.name)}'
+        return sorted(self.select_in(select, column, values, 'AND "IsDeleted" = 0'), key=itemgetter(2))
+
+    def find_rows(self, item: ObjectSchema, ids: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+        """Id, row number and IsDeleted of each row that has one of `ids`; hold the lock while reading."""
+        return self.select_in(f'SELECT "Id", "row", "IsDeleted" FROM {quoted(item.name)}', "Id", ids)
 
     def count_live_rows(self) -> int:
         """Rows of all objects that aren't in the recycle bin."""

@@ -20,6 +20,7 @@ from sf_pipelines.emulator.bulk.settings import (
 )
 from sf_pipelines.emulator.dml.batch import RecordColumns
 from sf_pipelines.emulator.dml.refusals import LOCK_CODE, InjectedError
+from sf_pipelines.emulator.ids import SHORT_CHARS, is_well_formed, to_18
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult
 from sf_pipelines.emulator.temporal import to_epoch_ms
@@ -125,7 +126,7 @@ class BatchWrite:
         name = self.target.external_id_field or "Id"
         keys = [str(value) for value in records.columns.get(name, ()) if value]
         if name == "Id":
-            keys = [key[:15] for key in keys]
+            keys = [to_18(key) if len(key) == SHORT_CHARS and is_well_formed(key) else key for key in keys]
         return len(set(map(str.casefold, keys))) < len(keys)
 
     def _write_past_locks(self, records: RecordColumns) -> Sequence[RowResult]:

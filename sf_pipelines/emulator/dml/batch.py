@@ -63,6 +63,10 @@ class Batch:
         self.parents: dict[FieldSchema, list[Any]] = {}
         """Reference field to the raw nested object ({"External_Id__c": "v"}) of each row, or ABSENT."""
         self.ids: list[Any] = [ABSENT] * size
+        self.live: dict[str, int] = {}
+        """The row number of each live record that was found; of an update, it holds every good row."""
+        self.in_bin: frozenset[str] = frozenset()
+        """The ids among those looked up whose records are in the recycle bin."""
         self.errors: list[SalesforceError | None] = [None] * size
         self.created = [False] * size
         self.matched_by: FieldSchema | None = None
@@ -84,6 +88,7 @@ class Batch:
         part.parents = {field: [values[row] for row in rows] for field, values in self.parents.items()}
         part.ids = [self.ids[row] for row in rows]
         part.errors = [self.errors[row] for row in rows]
+        part.live = self.live
         part.matched_by = self.matched_by
         return part
 

@@ -56,13 +56,14 @@ def create_rows(batch: Batch, store: Store, ids: IdFactory, stamp: Stamp) -> Non
 
 def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
     """Check and update the rows of `batch` by their ids."""
-    own_ids(batch)
+    own_ids(batch, store)
     check_required(batch, creating=False)
     convert_columns(batch)
     resolve_parents(batch, store)
     complete(batch, store, stamp, creating=False)
-    fields = [*batch.columns, *_followers(batch)]
-    stored = _stored_rows(batch, store, fields)
+    refuse_missing(batch)
+    fields = _fields_to_read(batch)
+    stored = _stored_values(batch, store, fields)
     check_references(batch, store)
     _follow(batch, stored, fields)
     fill_from_store(batch, stored, fields)
@@ -74,12 +75,27 @@ def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
     follow_up(batch, store, stamp)
 
 
-def own_ids(batch: Batch) -> None:
-    """Bring the rows' own ids to 18 characters; a missing or wrong one fails its row."""
-    ids: list[Any] = []
-    for row, value in enumerate(batch.ids):
-        ids.append(_own_id(batch, row, value))
-    batch.ids = ids
+def own_ids(batch: Batch, store: Store) -> None:
+    """Bring the rows' own ids to 18 characters and find their records; a missing or wrong id fails its row.
+
+    An id that a record of the object has, letter by letter, needs no further check.
+    """
+    given = {id_ for id_ in batch.ids if isinstance(id_, str)}
+    _find(batch, store, given)
+    if len(given) == batch.size and given <= batch.live.keys():
+        return
+    known = given & (batch.live.keys() | batch.in_bin)
+    batch.ids = [
+        value if isinstance(value, str) and value in known else _own_id(batch, row, value)
+        for row, value in enumerate(batch.ids)
+    ]
+    _find(batch, store, {id_ for id_ in batch.ids if id_ is not None} - given)
+
+
+def _find(batch: Batch, store: Store, ids: set[str]) -> None:
+    found = list(store.find_rows(batch.item, ids - batch.live.keys()))
+    batch.live |= {id_: number for id_, number, is_deleted in found if not is_deleted}
+    batch.in_bin |= {id_ for id_, _, is_deleted in found if is_deleted}
 
 
 def _own_id(batch: Batch, row: int, value: Any) -> str | None:
@@ -96,21 +112,33 @@ def _own_id(batch: Batch, row: int, value: Any) -> str | None:
     return id_
 
 
-def _stored_rows(batch: Batch, store: Store, fields: Sequence[FieldSchema]) -> dict[str, Sequence[Any]]:
-    """Stored values of `fields` by id; rows that are missing or deleted fail."""
-    names = "".join(f", {quoted(field.name)}" for field in fields)
-    select = f'SELECT "Id", "IsDeleted"{names} FROM {quoted(batch.item.name)}'
-    wanted = [id_ for id_, error in zip(batch.ids, batch.errors, strict=True) if error is None]
-    found = {row[0]: row for row in store.select_in(select, "Id", wanted)}
+def refuse_missing(batch: Batch) -> None:
+    """Fail the rows whose record isn't there, or is in the recycle bin."""
+    if all(map(batch.live.__contains__, batch.ids)):
+        return
     for row, id_ in enumerate(batch.ids):
-        if batch.errors[row] is not None:
-            continue
-        current = found.get(id_)
-        if current is None:
-            batch.fail(row, errors.unknown_id())
-        elif current[1]:
-            batch.fail(row, errors.entity_is_deleted())
-    return {id_: row[2:] for id_, row in found.items()}
+        if id_ not in batch.live:
+            batch.fail(row, errors.entity_is_deleted() if id_ in batch.in_bin else errors.unknown_id())
+
+
+def _fields_to_read(batch: Batch) -> list[FieldSchema]:
+    """The fields whose stored values an update needs: where rows give none, and to see what changes."""
+    followers = _followers(batch)
+    sources = {field.default_by.field for field in batch.item.fields if field.default_by is not None}
+    incomplete = [
+        field for field, values in batch.columns.items() if field.name in sources or ABSENT in values
+    ]
+    return [*incomplete, *followers]
+
+
+def _stored_values(batch: Batch, store: Store, fields: Sequence[FieldSchema]) -> dict[str, Sequence[Any]]:
+    """Stored values of `fields` by id, of the good rows."""
+    if not fields:
+        return {}
+    names = "".join(f", {quoted(field.name)}" for field in fields)
+    select = f'SELECT "Id"{names} FROM {quoted(batch.item.name)}'
+    wanted = [batch.ids[row] for row in batch.good_rows()]
+    return {row[0]: row[1:] for row in store.select_in(select, "Id", wanted)}
 
 
 def _followers(batch: Batch) -> list[FieldSchema]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
-from sf_pipelines.emulator.dml.changes import own_ids
+from sf_pipelines.emulator.dml.changes import own_ids, refuse_missing
 from sf_pipelines.emulator.dml.row_locks import lock_families
 from sf_pipelines.emulator.dml.rules import check_record_rules
 from sf_pipelines.emulator.dml.standard import total_opportunities, totalled_parents
@@ -41,8 +41,9 @@ def delete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: Sta
         for row in range(batch.size):
             batch.fail(row, errors.cannot_delete(item))
         return batch
-    own_ids(batch)
-    _check_live(batch, store)
+    own_ids(batch, store)
+    _refuse_twice(batch)
+    refuse_missing(batch)
     check_record_rules(batch, store, stamp, "delete")
     levels = _closure(item, [batch.ids[row] for row in batch.good_rows()], store)
     _check_restricted(batch, levels, store)
@@ -61,17 +62,14 @@ def delete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: Sta
     return batch
 
 
-def _check_live(batch: Batch, store: Store) -> None:
-    wanted = [id_ for id_, error in zip(batch.ids, batch.errors, strict=True) if error is None]
-    select = f'SELECT "Id", "IsDeleted" FROM {quoted(batch.item.name)}'
-    deleted = dict(store.select_in(select, "Id", wanted))
-    for row, id_ in enumerate(batch.ids):
-        if batch.errors[row] is None:
-            if id_ not in deleted:
-                batch.fail(row, errors.unknown_id())
-            elif deleted[id_]:
-                batch.fail(row, errors.entity_is_deleted())
-            deleted[id_] = 1
+def _refuse_twice(batch: Batch) -> None:
+    """A record that a row of the same call deletes is deleted for the rows after it."""
+    named: set[str] = set()
+    for row in batch.good_rows():
+        id_ = batch.ids[row]
+        if id_ in named and id_ in batch.live:
+            batch.fail(row, errors.entity_is_deleted())
+        named.add(id_)
 
 
 def _closure(item: ObjectSchema, ids: Sequence[str], store: Store) -> list[_Level]:

@@ -40,7 +40,7 @@ def _fill_scratch(batch: Batch, store: Store, stamp: Stamp, event: Event) -> str
     if event == "create":
         insert_rows(batch, store, stamp, scratch)
         return scratch
-    names = ", ".join(quoted(name) for name in stored_columns(item))
+    names = ", ".join(map(quoted, ["row", *stored_columns(item)]))
     copy = f"INSERT INTO {quoted(scratch)} ({names}) SELECT {names} FROM {quoted(item.name)}"
     store.run_in(copy, "Id", [batch.ids[row] for row in batch.good_rows()])
     if event == "update":

@@ -26,7 +26,7 @@ def undelete_rows(item: ObjectSchema, ids: Sequence[str], store: Store, stamp: S
     """
     batch = Batch(item, len(ids))
     batch.ids = list(ids)
-    own_ids(batch)
+    own_ids(batch, store)
     _check_in_bin(batch, store)
     objects = _family(store.schema, item)
     for one in objects:

@@ -7,6 +7,7 @@ update.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sf_pipelines.emulator.absent import ABSENT
@@ -78,37 +79,51 @@ def _match_by_key(batch: Batch, key: FieldSchema, store: Store) -> None:
     for row, id_ in enumerate(batch.ids):
         if id_ is not ABSENT and id_:
             batch.fail(row, errors.id_beside_key(key))
-    batch.ids = [None] * batch.size
     folded = _folded_keys(batch, key)
-    seen = Counter(folded.values())
-    found = store.find_by_key(batch.item, key, seen)
-    for row, value in folded.items():
-        matches = found.get(value, [])
+    found, several = _find_by_key(batch, key, store, folded)
+    batch.ids = list(map(found.get, folded))
+    seen = Counter(folded)
+    if len(seen) == batch.size and not several:
+        return
+    for row in batch.good_rows():
+        value = folded[row]
         if seen[value] > 1:
+            batch.ids[row] = None
             batch.fail(row, errors.duplicate_in_upsert(batch.columns[key][row]))
-        elif len(matches) > 1:
-            batch.fail(row, errors.several_match(key, matches))
-        elif matches:
-            batch.ids[row] = matches[0]
+        elif value in several:
+            batch.fail(row, errors.several_match(key, several[value]))
 
 
-def _folded_keys(batch: Batch, key: FieldSchema) -> dict[int, Any]:
-    parse = cell_parser(key)
-    folded: dict[int, Any] = {}
+def _find_by_key(
+    batch: Batch, key: FieldSchema, store: Store, folded: Sequence[Any]
+) -> tuple[dict[Any, str], dict[Any, list[str]]]:
+    """The id of the live record that alone has a key, and the ids of those that share one."""
+    matches = store.find_rows_by_key(batch.item, key, (value for value in folded if value is not None))
+    batch.live = {id_: number for _, id_, number in matches}
+    found = {value: id_ for value, id_, _ in matches}
+    several: dict[Any, list[str]] = {}
+    if len(found) < len(matches):
+        for value, id_, _ in matches:
+            several.setdefault(value, []).append(id_)
+        several = {value: ids for value, ids in several.items() if len(ids) > 1}
+    return {value: id_ for value, id_ in found.items() if value not in several}, several
+
+
+def _folded_keys(batch: Batch, key: FieldSchema) -> Sequence[Any]:
+    """What each row is matched by; None where the row fails, for its key or before."""
     values = batch.columns.get(key, [None] * batch.size)
     whole = None if any(batch.errors) else text_column(key, values)
     if whole is not None:
-        return dict(enumerate(fold_column(key, whole)))
+        return fold_column(key, whole)
+    parse = cell_parser(key)
+    folded: list[Any] = []
     for row, value in enumerate(values):
-        if batch.errors[row] is not None:
-            continue
         try:
             stored = None if value is None or value is ABSENT else parse(value)
         except SalesforceError as error:
             batch.fail(row, error)
-            continue
+            stored = None
         if stored is None:
             batch.fail(row, errors.key_missing_in_upsert(key))
-        else:
-            folded[row] = fold(key, stored)
+        folded.append(None if batch.errors[row] is not None else fold(key, stored))
     return folded

@@ -1,11 +1,11 @@
-"""Writes checked batches: INSERT and UPDATE of all good rows at once.
+"""Writes checked batches: the insert and the update of all good rows at once.
 
 Belongs here: audit values, key columns, statements. Not here: checks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -14,7 +14,7 @@ from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.results import DuplicateHeader
 from sf_pipelines.emulator.schema.model import FieldSchema
-from sf_pipelines.emulator.store import Store, fold_column, has_key_column, key_column, quoted
+from sf_pipelines.emulator.store import Store, fold_column, has_key_column, key_column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,23 +41,23 @@ class Stamp:
 def insert_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = None) -> None:
     """Insert the good rows with the batch's ids into the object's table, or into `table`."""
     good = [error is None for error in batch.errors]
-    columns = {"Id": batch.ids, **_stored_columns(batch)}
-    rows = _rows([*columns.values()], good)
-    store.insert_rows(table or batch.item.name, constants=stamp.created(), names=[*columns], rows=rows)
+    columns = _good_columns({"Id": batch.ids, **_stored_columns(batch)}, good)
+    store.insert_rows(table or batch.item.name, constants=stamp.created(), columns=columns)
 
 
 def update_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = None) -> None:
-    """Update the good rows by id in the object's table or in `table`; ABSENT must have been filled before."""
+    """Update the good rows in the object's table or in `table`; ABSENT must have been filled before."""
     good = [error is None for error in batch.errors]
-    columns = _stored_columns(batch)
-    audit = stamp.modified()
-    assignments = ", ".join(f"{quoted(name)} = ?" for name in (*columns, *audit))
-    sql = f'UPDATE {quoted(table or batch.item.name)} SET {assignments} WHERE "Id" = ?'
-    store.execute_many(sql, _rows([*columns.values(), *_constants(audit, batch.size), batch.ids], good))
-
-
-def _constants(values: Mapping[str, Any], size: int) -> list[list[Any]]:
-    return [[value] * size for value in values.values()]
+    columns = _good_columns(_stored_columns(batch), good)
+    if batch.matched_by is not None:
+        # what the rows were found by is in them, and its index needn't be written again
+        columns.pop(key_column(batch.matched_by), None)
+    store.update_rows(
+        table or batch.item.name,
+        row_numbers=[batch.live[id_] for id_ in compress(batch.ids, good)],
+        constants=stamp.modified(),
+        columns=columns,
+    )
 
 
 def _stored_columns(batch: Batch) -> dict[str, Sequence[Any]]:
@@ -70,9 +70,10 @@ def _stored_columns(batch: Batch) -> dict[str, Sequence[Any]]:
     return columns
 
 
-def _rows(columns: Sequence[Sequence[Any]], good: Sequence[bool]) -> Iterable[tuple[Any, ...]]:
-    rows = zip(*columns, strict=True)
-    return rows if all(good) else compress(rows, good)
+def _good_columns(columns: dict[str, Sequence[Any]], good: Sequence[bool]) -> dict[str, Sequence[Any]]:
+    if all(good):
+        return columns
+    return {name: list(compress(values, good)) for name, values in columns.items()}
 
 
 def fill_from_store(batch: Batch, stored: Mapping[str, Sequence[Any]], fields: Sequence[FieldSchema]) -> None:

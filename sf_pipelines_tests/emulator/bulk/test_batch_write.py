@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
 from sf_pipelines.emulator.bulk.header import bind_header
 from sf_pipelines.emulator.bulk.row_columns import parse_rows
 from sf_pipelines.emulator.dml.batch import RecordColumns
+from sf_pipelines.emulator.results import RowResult
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines_tests.emulator.bulk.support import bench
 
@@ -25,6 +31,28 @@ def test_a_key_that_comes_again_in_the_same_chunk_fails_both() -> None:
         job = org.run(org.add_job("External_Id__c,Name\ne-1,a\ne-1,b\ne-2,c\n", **KEYED))
 
         assert job.records_failed == 2
+
+
+@pytest.mark.parametrize(("other_case", "chunks"), [(False, 1), (True, 2)])
+def test_only_a_record_that_comes_again_needs_chunks(
+    other_case: bool, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench() as org:
+        created = org.run(org.add_job("Name\n" + "n\n" * 300))
+        ids = [row[0] for row in org.rows(created, "successful")]
+        assert len({id_[:15].lower() for id_ in ids}) < len(ids)  # 001...00A and 001...00a are two records
+        again = [ids[0].lower()] if other_case else []
+        calls: list[int] = []
+        update = org.org.update
+
+        def counted(sobject: str, records: Sequence[Any], **options: Any) -> Sequence[RowResult]:
+            calls.append(len(records))
+            return update(sobject, records, **options)
+
+        monkeypatch.setattr(org.org, "update", counted)
+        job = org.run(org.add_job("Id,Name\n" + "".join(f"{id_},m\n" for id_ in ids + again), "update"))
+
+        assert (job.records_failed, len(calls)) == (0, chunks)
 
 
 def test_a_parent_of_an_earlier_chunk_is_found_by_its_key() -> None:
