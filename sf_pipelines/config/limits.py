@@ -40,3 +40,12 @@ BULK_RECORD_MAX_CHARACTERS = 400_000
 
 BULK_RECORDS_PER_DAY = 150_000_000
 """Records that ingest jobs take in the rolling 24 hours [D BULKG]; `/limits` does not tell what is left."""
+
+CHANGE_EVENT_RETENTION_HOURS = 72
+"""How long change events can be replayed; the org may purge them later, never earlier [D CDCG]."""
+
+MAX_EVENTS_REQUESTED = 100
+"""Events that a Pub/Sub stream may have been asked for and not have delivered yet [D PROTO]."""
+
+KEEPALIVE_SECONDS = 270
+"""A stream with events asked for gives an answer, be it an empty one, at least this often [D PROTO]."""

@@ -36,7 +36,7 @@ def copy_failed_records(
     with closing(connection.connection.cursor()) as cursor:
         for batch in _batches(failed):
             rows = [shared | _columns(record) for record in batch]
-            lines = "".join(_line(row) for row in rows)
+            lines = "".join(copy_line(row.values()) for row in rows)
             cursor.copy_expert(_statement(rows[0]), io.StringIO(lines))
 
 
@@ -110,9 +110,9 @@ def _columns(record: FailedRecord) -> dict[str, str | None]:
     }
 
 
-def _line(row: Mapping[str, str | None]) -> str:
+def copy_line(values: Iterable[str | None]) -> str:
     """One row in COPY's text format, where a backslash, a tab or a line end in a value is escaped."""
-    return "\t".join(NULL if value is None else value.translate(_ESCAPES) for value in row.values()) + "\n"
+    return "\t".join(NULL if value is None else value.translate(_ESCAPES) for value in values) + "\n"
 
 
 def _statement(row: Mapping[str, Any]) -> sql.Composed:

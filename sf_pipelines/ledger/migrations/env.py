@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from sf_pipelines.ledger import quota_tables as quota_tables  # adds its tables to the metadata
+from sf_pipelines.ledger import change_tables as change_tables  # each adds its tables to the metadata
+from sf_pipelines.ledger import quota_tables as quota_tables
 from sf_pipelines.ledger.tables import SCHEMA, metadata
 
 context.configure(
