@@ -20,7 +20,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.identity import INTEGRATION_USERNAME, seed_identity
 from sf_pipelines.emulator.ids import IdFactory, to_18
 from sf_pipelines.emulator.locking.transactions import Transactions
-from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResult
+from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResults
 from sf_pipelines.emulator.row_version import RowVersion, read_version
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
@@ -28,7 +28,7 @@ from sf_pipelines.emulator.soql.runner import run_query
 from sf_pipelines.emulator.storage import StorageMeter
 from sf_pipelines.emulator.store import Store, Transaction, fold
 
-__all__ = ["INTEGRATION_USERNAME", "Column", "DuplicateHeader", "Org", "QueryResult", "RowResult"]
+__all__ = ["INTEGRATION_USERNAME", "Column", "DuplicateHeader", "Org", "QueryResult", "RowResults"]
 Records = Sequence[Mapping[str, Any]]
 Result = TypeVar("Result")
 
@@ -58,7 +58,7 @@ class Org:
         all_or_none: bool = False,
         user_id: str | None = None,
         duplicates: DuplicateHeader | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Insert `records` (REST JSON shaped; a value may be ABSENT), one result for each in order."""
         return self._dml.create(
             self.schema.object(sobject),
@@ -76,7 +76,7 @@ class Org:
         all_or_none: bool = False,
         user_id: str | None = None,
         duplicates: DuplicateHeader | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Update `records`, each with an `Id` (any case of the key)."""
         return self._dml.update(
             self.schema.object(sobject),
@@ -96,7 +96,7 @@ class Org:
         update_only: bool = False,
         user_id: str | None = None,
         duplicates: DuplicateHeader | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Create or update `records` by `external_id_field` (or Id).
 
         Raises:
@@ -120,14 +120,14 @@ class Org:
         all_or_none: bool = False,
         hard: bool = False,
         user_id: str | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Delete the rows of `ids` to the recycle bin, or for good when `hard`."""
         item = self.schema.object(sobject)
         return self._dml.delete(item, ids, user_id or self.user_id, all_or_none=all_or_none, hard=hard)
 
     def undelete(
         self, sobject: str, ids: Sequence[str], *, all_or_none: bool = False, user_id: str | None = None
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Bring the rows of `ids` back from the recycle bin, with what their delete took along."""
         item = self.schema.object(sobject)
         return self._dml.undelete(item, ids, user_id or self.user_id, all_or_none=all_or_none)

@@ -6,24 +6,80 @@ csv_values.py). Imports errors and the schema's nouns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.schema.model import FieldSchema
 
 
 class RowResult(NamedTuple):
-    """What became of one record of a create, update, upsert or delete call.
-
-    A tuple, because a Bulk batch makes ten thousand of them at once.
-    """
+    """What became of one record of a create, update, upsert or delete call."""
 
     id: str | None
     success: bool
     created: bool = False
     errors: tuple[SalesforceError, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowResults(Sequence[RowResult]):
+    """What became of the records of one call, in their order.
+
+    Columns of one length, since a Bulk batch has ten thousand records; a RowResult is made when asked for.
+    """
+
+    ids: Sequence[str | None]
+    created: Sequence[bool]
+    errors: Sequence[SalesforceError | None]
+    """None for a record that was written."""
+
+    @classmethod
+    def of(cls, results: Iterable[RowResult]) -> RowResults:
+        """The same results as columns; each refused one has one error."""
+        rows = list(results)
+        return cls(
+            ids=[row.id for row in rows],
+            created=[row.created for row in rows],
+            errors=[None if row.success else row.errors[0] for row in rows],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[RowResults]) -> RowResults:
+        """All of `parts`, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            ids=[id_ for part in parts for id_ in part.ids],
+            created=[created for part in parts for created in part.created],
+            errors=[error for part in parts for error in part.errors],
+        )
+
+    @property
+    def are_successes(self) -> bool:
+        """True when no record was refused."""
+        return not any(self.errors)
+
+    def __len__(self) -> int:
+        """The number of records."""
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> RowResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> RowResults: ...
+    def __getitem__(self, index: int | slice) -> RowResult | RowResults:
+        """The result of one record, or of a run of them."""
+        if isinstance(index, slice):
+            return RowResults(ids=self.ids[index], created=self.created[index], errors=self.errors[index])
+        error = self.errors[index]
+        return RowResult(
+            id=self.ids[index],
+            success=error is None,
+            created=self.created[index],
+            errors=() if error is None else (error,),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

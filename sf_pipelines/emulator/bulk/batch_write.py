@@ -22,7 +22,7 @@ from sf_pipelines.emulator.dml.batch import RecordColumns
 from sf_pipelines.emulator.dml.refusals import LOCK_CODE, InjectedError
 from sf_pipelines.emulator.ids import SHORT_CHARS, is_well_formed, to_18
 from sf_pipelines.emulator.org import Org
-from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.results import RowResult, RowResults
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
 
@@ -30,7 +30,7 @@ from sf_pipelines.emulator.temporal import to_epoch_ms
 class BatchOutcome:
     """What became of a batch."""
 
-    results: Sequence[RowResult]
+    results: RowResults
     """Of its rows in order; of the first ones only when its time ran out."""
     retries: int
     """Attempts after the first, by time or by row locks."""
@@ -94,17 +94,17 @@ class BatchWrite:
     def run(self, records: RecordColumns) -> BatchOutcome:
         """Write `records`, as far as the time allows."""
         attempts = _Attempts(self.settings.row_ms)
-        results: list[RowResult] = []
+        parts: list[RowResults] = []
         step = self._chunk_rows(records)
         for start in range(0, len(records), step):
             part = records[start : start + step]
             if not attempts.begin(len(part)):
                 break
             began_ms = to_epoch_ms(self.org.clock.now())
-            results += self._write_past_locks(part)
+            parts.append(self._write_past_locks(part))
             attempts.end(len(part), to_epoch_ms(self.org.clock.now()) - began_ms)
         return BatchOutcome(
-            results=results,
+            results=RowResults.joined(parts),
             retries=attempts.retries + self._lock_retries,
             active_ms=attempts.active_ms,
             apex_ms=attempts.apex_ms,
@@ -129,12 +129,12 @@ class BatchWrite:
             keys = [to_18(key) if len(key) == SHORT_CHARS and is_well_formed(key) else key for key in keys]
         return len(set(map(str.casefold, keys))) < len(keys)
 
-    def _write_past_locks(self, records: RecordColumns) -> Sequence[RowResult]:
+    def _write_past_locks(self, records: RecordColumns) -> RowResults:
         """Rows that others hold are tried again with their chunk, a bounded number of times."""
-        results = self._apply(records)
-        if all(result.success for result in results):
-            return results
-        results = list(results)
+        written = self._apply(records)
+        if written.are_successes:
+            return written
+        results = list(written)
         for _ in range(LOCK_RETRIES):
             locked = [at for at, result in enumerate(results) if _is_locked(result)]
             if not locked:
@@ -142,9 +142,9 @@ class BatchWrite:
             self._lock_retries += len({at // CHUNK_ROWS for at in locked})
             for at, result in zip(locked, self._apply(records.take(locked)), strict=True):
                 results[at] = result
-        return results
+        return RowResults.of(results)
 
-    def _apply(self, records: RecordColumns) -> Sequence[RowResult]:
+    def _apply(self, records: RecordColumns) -> RowResults:
         target, org = self.target, self.org
         user_id = target.user_id
         if target.operation == "insert":
@@ -176,4 +176,4 @@ def with_row_errors(parsed: ParsedRows, size: int, outcome: BatchOutcome) -> Bat
         if result is None:
             break
         merged.append(result)
-    return replace(outcome, results=merged)
+    return replace(outcome, results=RowResults.of(merged))

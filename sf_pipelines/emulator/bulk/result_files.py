@@ -17,7 +17,7 @@ from sf_pipelines.emulator.bulk.quoted_csv import QuotedCsv
 from sf_pipelines.emulator.bulk.row_sets import columns_of
 from sf_pipelines.emulator.csv_values import NUMBER, PLAIN_NUMBERS
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.results import RowResults
 from sf_pipelines.emulator.values import java_double
 
 SUCCESSFUL, FAILED = "successful.csv", "failed.csv"
@@ -50,17 +50,21 @@ class ResultFiles:
         for file in self._files.values():
             file.close()
 
-    def write(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> int:
+    def write(self, rows: Sequence[Sequence[str]], results: RowResults) -> int:
         """Sort rows into the two files; the number of failed ones."""
-        succeeded = [result.success for result in results]
-        if all(succeeded):
-            self._write_successes(rows, results)
+        if results.are_successes:
+            self._write_successes(rows, results.ids, results.created)
             return 0
-        self._write_successes(list(compress(rows, succeeded)), list(compress(results, succeeded)))
-        refused = [(row, result) for row, result in zip(rows, results, strict=True) if not result.success]
+        succeeded = [error is None for error in results.errors]
+        ids, created = compress(results.ids, succeeded), compress(results.created, succeeded)
+        self._write_successes(list(compress(rows, succeeded)), list(ids), list(created))
+        refused = [
+            (row, id_, error)
+            for row, id_, error in zip(rows, results.ids, results.errors, strict=True)
+            if error is not None
+        ]
         text = "".join(
-            self._csv.row([result.id or "", error_text(result.errors), *self._resent(row)])
-            for row, result in refused
+            self._csv.row([id_ or "", error_text(error), *self._resent(row)]) for row, id_, error in refused
         )
         self._files[FAILED].write(text.encode())
         return len(refused)
@@ -71,14 +75,15 @@ class ResultFiles:
             file.flush()
         return {name: file.tell() for name, file in self._files.items()}
 
-    def _write_successes(self, rows: Sequence[Sequence[str]], results: Sequence[RowResult]) -> None:
+    def _write_successes(
+        self, rows: Sequence[Sequence[str]], ids: Sequence[str | None], created: Sequence[bool]
+    ) -> None:
         cells = list(columns_of(rows))
         for at in self._reserialised:
             if rows:
                 cells[at] = _reserialised_column(cells[at])
-        ids = [result.id or "" for result in results]
-        created = ["true" if result.created else "false" for result in results]
-        text = self._csv.text(self._csv.lines([ids, created, *cells]))
+        made = ["true" if is_new else "false" for is_new in created]
+        text = self._csv.text(self._csv.lines([[id_ or "" for id_ in ids], made, *cells]))
         self._files[SUCCESSFUL].write(text.encode())
 
     def _resent(self, row: Sequence[str]) -> list[str]:
@@ -102,11 +107,10 @@ class ResultFiles:
         )
 
 
-def error_text(errors: Sequence[SalesforceError]) -> str:
-    """`CODE:message:Fields --` of the first error ([R] AMP); `:--` when it names no field."""
-    first = errors[0]
-    fields = ",".join(first.fields or ())
-    return f"{first.code}:{first.message}:{fields} --" if fields else f"{first.code}:{first.message}:--"
+def error_text(error: SalesforceError) -> str:
+    """`CODE:message:Fields --` ([R] AMP); `:--` when it names no field."""
+    fields = ",".join(error.fields or ())
+    return f"{error.code}:{error.message}:{fields} --" if fields else f"{error.code}:{error.message}:--"
 
 
 def _reserialised_column(cells: Sequence[str]) -> list[str]:

@@ -124,4 +124,4 @@ def _flag(value: bool) -> str:
 
 
 def _error(result: RowResult) -> str:
-    return "" if result.success else error_text(result.errors)
+    return "" if result.success else error_text(result.errors[0])

@@ -6,13 +6,12 @@ Belongs here: the batch, its row errors, and resolving record keys to fields. No
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, overload
 
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.results import RowResults
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
 
 Records = Sequence[Mapping[str, Any]]
@@ -99,16 +98,10 @@ class Batch:
             self.errors[row] = part.errors[index]
             self.created[row] = part.created[index]
 
-    def results(self) -> list[RowResult]:
+    def results(self) -> RowResults:
         """One result for each row, in request order."""
-        if not any(self.errors):
-            return list(map(RowResult._make, zip(self.ids, repeat(True), self.created, repeat(()))))
-        return [
-            RowResult(id=id_ or None, success=True, created=created)
-            if error is None
-            else RowResult(id=id_ or None, success=False, errors=(error,))
-            for id_, created, error in zip(self.ids, self.created, self.errors, strict=True)
-        ]
+        ids = [id_ or None for id_ in self.ids] if any(self.errors) else self.ids
+        return RowResults(ids=ids, created=self.created, errors=self.errors)
 
 
 def read_records(item: ObjectSchema, records: Records, *, creating: bool) -> Batch:

@@ -18,7 +18,7 @@ from sf_pipelines.emulator.dml.upsert import key_field, upsert_rows
 from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.locking.transactions import Transactions
-from sf_pipelines.emulator.results import DuplicateHeader, RowResult
+from sf_pipelines.emulator.results import DuplicateHeader, RowResults
 from sf_pipelines.emulator.schema.model import ObjectSchema
 from sf_pipelines.emulator.store import Store, Transaction
 from sf_pipelines.emulator.temporal import to_epoch_ms
@@ -44,7 +44,7 @@ class Dml:
         *,
         all_or_none: bool,
         duplicates: DuplicateHeader | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Insert `records`."""
 
         def work() -> Batch:
@@ -67,7 +67,7 @@ class Dml:
         *,
         all_or_none: bool,
         duplicates: DuplicateHeader | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Update `records` by their `Id`."""
 
         def work() -> Batch:
@@ -87,7 +87,7 @@ class Dml:
         all_or_none: bool,
         update_only: bool,
         duplicates: DuplicateHeader | None = None,
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Create or update `records` by the key field."""
         field = key_field(item, key)
 
@@ -106,7 +106,7 @@ class Dml:
 
     def delete(
         self, item: ObjectSchema, ids: Sequence[str], user_id: str, *, all_or_none: bool, hard: bool
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Delete the rows of `ids`."""
 
         def work() -> Batch:
@@ -116,7 +116,7 @@ class Dml:
 
     def undelete(
         self, item: ObjectSchema, ids: Sequence[str], user_id: str, *, all_or_none: bool
-    ) -> list[RowResult]:
+    ) -> RowResults:
         """Bring the rows of `ids` back from the recycle bin."""
 
         def work() -> Batch:
@@ -128,8 +128,8 @@ class Dml:
         now = to_epoch_ms(self._clock.now())
         return Stamp(user_id=user_id, epoch_ms=now, duplicates=duplicates or DuplicateHeader())
 
-    def _run(self, work: Callable[[], Batch], *, all_or_none: bool) -> list[RowResult]:
-        def write(transaction: Transaction) -> list[RowResult]:
+    def _run(self, work: Callable[[], Batch], *, all_or_none: bool) -> RowResults:
+        def write(transaction: Transaction) -> RowResults:
             batch = work()
             self._store.put_id_counters(self._ids.counters())
             if not (all_or_none and any(batch.errors)):
@@ -140,7 +140,9 @@ class Dml:
         return self._transactions.run(write)
 
 
-def _rolled_back(batch: Batch) -> list[RowResult]:
-    return [
-        RowResult(id=None, success=False, errors=(error or errors.rolled_back(),)) for error in batch.errors
-    ]
+def _rolled_back(batch: Batch) -> RowResults:
+    return RowResults(
+        ids=[None] * batch.size,
+        created=[False] * batch.size,
+        errors=[error or errors.rolled_back() for error in batch.errors],
+    )

@@ -36,14 +36,14 @@ class Verb(Protocol):
 
     def __call__(
         self, sobject: str, records: Sequence[Mapping[str, Any]], /, *, all_or_none: bool
-    ) -> list[RowResult]:
+    ) -> Sequence[RowResult]:
         """Write records of one type."""
         ...
 
 
 def run_batches(
     org: Org, records: Sequence[TypedRecord], verb: Verb, *, all_or_none: bool
-) -> list[RowResult]:
+) -> Sequence[RowResult]:
     """One result for each record, in order.
 
     Raises:
@@ -56,7 +56,7 @@ def run_batches(
     if is_one_call or not all_or_none:
         return _run(org, chunks, verb, all_or_none=all_or_none)
 
-    def work(transaction: Transaction) -> list[RowResult]:
+    def work(transaction: Transaction) -> Sequence[RowResult]:
         results = _run(org, chunks, verb, all_or_none=True)
         if all(result.success for result in results):
             return results
@@ -74,7 +74,7 @@ def _runs_of_types(records: Sequence[TypedRecord]) -> int:
 
 def _run(
     org: Org, chunks: Sequence[tuple[str | RowResult, list[dict[str, Any]]]], verb: Verb, *, all_or_none: bool
-) -> list[RowResult]:
+) -> Sequence[RowResult]:
     results: list[RowResult] = []
     for kind, rows in chunks:
         if isinstance(kind, RowResult):
@@ -86,7 +86,7 @@ def _run(
 
 def _write(
     org: Org, kind: str, rows: list[dict[str, Any]], verb: Verb, *, all_or_none: bool
-) -> list[RowResult]:
+) -> Sequence[RowResult]:
     try:
         sobject = org.schema.object(kind, missing="INVALID_TYPE")
         return verb(sobject.name, rows, all_or_none=all_or_none)

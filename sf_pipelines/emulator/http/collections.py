@@ -46,7 +46,7 @@ def upsert_many(surface: Surface, request: ApiRequest) -> ApiResponse:
         # Asked for its refusal of a name that is no key.
         surface.org.find_by_external_id(sobject, key, "")
 
-    def verb(name: str, rows: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> list[RowResult]:
+    def verb(name: str, rows: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> Sequence[RowResult]:
         return surface.org.upsert(
             name,
             key,
@@ -67,7 +67,7 @@ def delete_many(surface: Surface, request: ApiRequest) -> ApiResponse:
     all_or_none = request.query.get("allOrNone", "false").lower() == "true"
     pairs = [(_type_of(surface, id_), {"Id": id_}) for id_ in ids]
 
-    def verb(name: str, rows: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> list[RowResult]:
+    def verb(name: str, rows: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> Sequence[RowResult]:
         keys = [row["Id"] for row in rows]
         return surface.org.delete(name, keys, all_or_none=all_or_none, user_id=request.session.user_id)
 

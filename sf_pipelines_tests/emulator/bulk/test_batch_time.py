@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from sf_pipelines.emulator.bulk import ingest_run
 from sf_pipelines.emulator.bulk.jobs import info_body
 from sf_pipelines.emulator.bulk.settings import BATCH_LIMIT_MS, LOCK_RETRIES, BulkSettings
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.results import RowResult, RowResults
 from sf_pipelines_tests.emulator.bulk.support import bench
 
 
@@ -70,7 +69,7 @@ class HeldRows:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._org, name)
 
-    def create(self, sobject: str, records: Any, **options: Any) -> Sequence[RowResult]:
+    def create(self, sobject: str, records: Any, **options: Any) -> RowResults:
         names = [record["Name"] for record in records]
         locked = [self._held.get(name, 0) > 0 for name in names]
         self._held.update({name: self._held[name] - 1 for name in names if self._held.get(name, 0) > 0})
@@ -78,10 +77,10 @@ class HeldRows:
         results = iter(self._org.create(sobject, free, **options))
         message = "unable to obtain exclusive access to this record or 1 records: 001xx0000000001AAA"
         error = SalesforceError("UNABLE_TO_LOCK_ROW", message, fields=())
-        return [
+        return RowResults.of(
             RowResult(id=None, success=False, errors=(error,)) if is_locked else next(results)
             for is_locked in locked
-        ]
+        )
 
 
 def test_rows_that_are_held_for_a_while_are_tried_again_chunk_by_chunk() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ def add(org: Org, sobject: str, **values: Any) -> str:
     return result.id
 
 
-def refusal(results: list[RowResult]) -> SalesforceError:
+def refusal(results: Sequence[RowResult]) -> SalesforceError:
     """The one error of the one record of a call."""
     [result] = results
     assert not result.success

@@ -200,7 +200,7 @@ def test_the_user_of_the_call_owns_what_it_creates(org: Org, clock: Clock) -> No
 
 
 def test_an_empty_call_does_nothing(org: Org) -> None:
-    assert org.create("Account", []) == []
+    assert list(org.create("Account", [])) == []
     with pytest.raises(SalesforceError, match="does not exist"):
         org.create("Nope", [])
 

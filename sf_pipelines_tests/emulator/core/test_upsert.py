@@ -12,7 +12,7 @@ KEY = "External_Id__c"
 def test_a_new_key_creates_and_a_known_one_updates_in_any_case(org: Org) -> None:
     first = org.upsert("Account", KEY, [{KEY: "k1", "Name": "A"}, {KEY: "k2", "Name": "B"}])
     second = org.upsert("account", KEY.lower(), [{KEY: "K2", "Name": "B2"}, {KEY: "k3", "Name": "C"}])
-    assert [result.created for result in first + second] == [True, True, False, True]
+    assert [result.created for result in (*first, *second)] == [True, True, False, True]
     assert second[0].id == first[1].id
     assert rows(org, "SELECT Name, External_Id__c FROM Account") == [("A", "k1"), ("B2", "K2"), ("C", "k3")]
 

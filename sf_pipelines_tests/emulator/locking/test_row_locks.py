@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Holder:
         wait_until(org.clock, lambda: id_ in org.transactions.table.held_ids())
         org.transactions.duration = lambda written: 0.0
 
-    def end(self) -> list[RowResult]:
+    def end(self) -> Sequence[RowResult]:
         self.org.clock.advance(30)
         return self.future.result(30)
 
@@ -58,7 +58,7 @@ def held(org: Org) -> tuple[str, ...]:
     return org.transactions.table.held_ids()
 
 
-def waiting_write(org: Org, sobject: str, record: dict[str, object]) -> list[RowResult]:
+def waiting_write(org: Org, sobject: str, record: dict[str, object]) -> Sequence[RowResult]:
     """An update or insert that runs while another one holds its rows, for as long as it may wait."""
     write = org.update if "Id" in record else org.create
     future = in_thread(lambda: write(sobject, [record]))
@@ -172,9 +172,9 @@ def test_two_calls_in_one_transaction_hold_their_rows_to_its_end(org: Org) -> No
     one, other = add(org, "Account", Name="a"), add(org, "Account", Name="b")
     org.transactions.duration = lambda written: 1.0
 
-    def both(transaction: Transaction) -> list[RowResult]:
+    def both(transaction: Transaction) -> Sequence[RowResult]:
         first = org.update("Account", [{"Id": one, "Name": "x"}])
-        return first + org.update("Account", [{"Id": other, "Name": "y"}])
+        return [*first, *org.update("Account", [{"Id": other, "Name": "y"}])]
 
     future = in_thread(lambda: org.transact(both))
     wait_until(org.clock, lambda: held(org) == (one, other))
