@@ -37,7 +37,8 @@ ACCOUNT = {
 OPPORTUNITY = {
     "Id": "id", "IsDeleted": "boolean", "External_Id__c": "string", "AccountId": "reference",
     "Name": "string", "StageName": "picklist", "Amount": "currency", "Probability": "percent",
-    "CloseDate": "date", "IsClosed": "boolean", "IsWon": "boolean", "OwnerId": "reference", "CreatedDate": "datetime",
+    "CloseDate": "date", "IsClosed": "boolean", "IsWon": "boolean", "OwnerId": "reference",
+    "CreatedDate": "datetime",
     "SystemModstamp": "datetime",
 }  # fmt: skip
 MODSTAMP = datetime(2026, 1, 5, 11, tzinfo=UTC)
