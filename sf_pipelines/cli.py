@@ -250,6 +250,18 @@ def simulate(
     _answer(*simulate_month(days=days, seed=seed, png=png), as_json=as_json)
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    epilog="Examples:  sf-pipelines dbt build --select mart  |  sf-pipelines dbt source freshness  |  "
+    "sf-pipelines dbt docs generate",
+)
+def dbt(context: typer.Context) -> None:
+    """Run a dbt command on the project of the models and the warehouse of the settings."""
+    from sf_pipelines.local.dbt_command import run_dbt_command
+
+    raise typer.Exit(run_dbt_command(context.args))
+
+
 def _answer(document: dict[str, Any], shown: RenderableType, *, as_json: bool) -> None:
     if as_json:
         _print_json(document)

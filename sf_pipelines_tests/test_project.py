@@ -44,13 +44,28 @@ def test_all_definitions_load_without_any_setting(monkeypatch: pytest.MonkeyPatc
 def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
     definitions = defs()
     repository = definitions.get_repository_def()
-    assets = sorted(key.to_user_string() for key in repository.asset_graph.get_all_asset_keys())
+    graph = repository.asset_graph
+    assets = sorted(key.to_user_string() for key in graph.get_all_asset_keys() if key.path[0] != "staging")
+    # tests of dbt are named after the columns that they look at
     checks = sorted(
-        f"{key.asset_key.to_user_string()}:{key.name}" for key in repository.asset_graph.asset_check_keys
+        f"{key.asset_key.to_user_string()}:{key.name}"
+        for key in graph.asset_check_keys
+        if key.asset_key.path[0] not in ("staging", "mart")
     )
     assert assets == [
         "ledger/bulk_jobs",
+        "ledger/decision",
         "ledger/failed_records",
+        "ledger/foreign_job",
+        "ledger/outcome_summary",
+        "ledger/quota_reservation",
+        "ledger/sync_run",
+        "mart/account_health",
+        "mart/bulk_job_outcomes",
+        "mart/failed_record_lineage",
+        "mart/pipeline_by_stage",
+        "mart/quota_usage",
+        "mart/rail_decisions",
         "salesforce/account/extract",
         "salesforce/account/load",
         "salesforce/api_limits",
@@ -68,6 +83,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "salesforce/opportunity/load:rejects_within_tolerance",
     ]
     assert sorted(schedule.name for schedule in repository.schedule_defs) == [
+        "build_models_schedule",
         "nightly_extract_schedule",
         "nightly_load_schedule",
     ]
@@ -78,6 +94,12 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "rail_router",
     ]
     assert "set_rail_policy" in {job.name for job in repository.get_all_jobs()}
+
+
+def test_an_installed_package_brings_every_file_of_the_dbt_project() -> None:
+    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    brought = {path for patterns in shipped.values() for pattern in patterns for path in ROOT.glob(pattern)}
+    assert set(_own_files(ROOT / "dbt_like_models")) == brought
 
 
 def test_opportunities_wait_for_the_accounts_that_they_refer_to() -> None:
@@ -101,9 +123,21 @@ def _own_files(folder: Path) -> Iterator[Path]:
     """Files of the project itself; what tools and sandboxes leave is in dot folders and the like."""
     for path in folder.iterdir():
         if path.is_dir():
-            if not path.name.startswith(".") and path.suffix != ".egg-info" and path.name != "__pycache__":
+            made = path.name in {"__pycache__", "target", "logs"} or path.suffix == ".egg-info"
+            if not path.name.startswith(".") and not made:
                 yield from _own_files(path)
-        elif path.suffix in {".py", ".toml", ".yaml", ".md", ".txt", ".lark", ".json", ".mako"}:
+        elif path.suffix in {
+            ".py",
+            ".toml",
+            ".yaml",
+            ".md",
+            ".txt",
+            ".lark",
+            ".json",
+            ".mako",
+            ".sql",
+            ".yml",
+        }:
             yield path
     if folder == ROOT:
         yield ROOT / ".ci" / "run"

@@ -84,6 +84,8 @@ class Settings:
         salesforce: None means the embedded emulator.
         extract_lag_seconds: how far behind the org's clock an extract window must end, so that
             transactions still in flight are not missed.
+        dbt_project: folder of the dbt project; None means the one that is shipped.
+        dbt_target: folder for what dbt writes; None means beside the project, or under the home.
     """
 
     home: Path
@@ -91,6 +93,8 @@ class Settings:
     lake: str
     salesforce: SalesforceSettings | None
     extract_lag_seconds: int
+    dbt_project: Path | None = None
+    dbt_target: Path | None = None
 
     def require_database_url(self) -> Secret:
         """The database URL, or SettingsError saying how to get one."""
@@ -126,7 +130,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lake=_lake(values, home),
         salesforce=_salesforce(values) if _read(values, "SALESFORCE_URL") else None,
         extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
+        dbt_project=_folder(values, "DBT_PROJECT"),
+        dbt_target=_folder(values, "DBT_TARGET"),
     )
+
+
+def _folder(values: Mapping[str, str], name: str) -> Path | None:
+    text = _read(values, name)
+    return Path(text).absolute() if text else None
 
 
 def _lake(values: Mapping[str, str], home: Path) -> str:

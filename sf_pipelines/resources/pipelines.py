@@ -18,6 +18,7 @@ from sf_pipelines.ledger.engine import LedgerError, migrate, open_engine
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.errors import SalesforceError
+from sf_pipelines.resources.dbt_project import DbtProjectError
 from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.pacing import paced
 from sf_pipelines.workflows.promises import Promises
@@ -29,6 +30,7 @@ KNOWN_ERRORS: tuple[type[Exception], ...] = (
     LakeError,
     SalesforceError,
     WorkflowError,
+    DbtProjectError,
 )
 """Errors whose message is already the sentence that a person needs; anything else is a defect of ours."""
 
@@ -44,7 +46,7 @@ class PipelinesResource(dg.ConfigurableResource):
             dagster.Failure: a setting is missing, a part cannot be reached, or the run cannot go on.
                 Dagster must not retry it: what was written is in the ledger, and a person decides.
         """
-        with _told_by_dagster(), open_tools(load_settings(), tell=tell) as tools:
+        with told_by_dagster(), open_tools(load_settings(), tell=tell) as tools:
             yield tools
 
     @contextmanager
@@ -54,12 +56,17 @@ class PipelinesResource(dg.ConfigurableResource):
         Raises:
             dagster.Failure: as for `open`.
         """
-        with _told_by_dagster(), open_ledger(load_settings()) as engine:
+        with told_by_dagster(), open_ledger(load_settings()) as engine:
             yield engine
 
 
 @contextmanager
-def _told_by_dagster() -> Generator[None]:
+def told_by_dagster() -> Generator[None]:
+    """Errors of ours as a failure with their one sentence.
+
+    Raises:
+        dagster.Failure: in place of any of KNOWN_ERRORS.
+    """
     try:
         yield
     except KNOWN_ERRORS as error:

@@ -1,0 +1,22 @@
+select
+    id as decision_id,
+    run_id,
+    action,
+    rail,
+    forced as is_forced,
+    decided_at,
+    defer_until,
+    because -> 0 ->> 'code' as reason_code,
+    because -> 0 ->> 'text' as reason,
+    jsonb_array_length(because) as reasons,
+    rejected -> 'rest' ->> 'text' as why_not_rest,
+    rejected -> 'bulk' ->> 'text' as why_not_bulk,
+    (inputs -> 'slice' ->> 'rows')::bigint as rows_expected,
+    (inputs -> 'slice' ->> 'bytes_raw')::bigint as bytes_expected,
+    inputs -> 'slice' ->> 'criticality' as criticality,
+    inputs -> 'slice' ->> 'latency_class' as latency_class,
+    (costs -> 'rest' ->> 'api_calls')::bigint as api_calls_by_rest,
+    (costs -> 'bulk' ->> 'api_calls')::bigint as api_calls_by_bulk,
+    (costs -> rail ->> 'api_calls')::bigint as api_calls_expected,
+    (costs -> rail ->> 'seconds')::numeric as seconds_expected
+from {{ source('ledger', 'decision') }}

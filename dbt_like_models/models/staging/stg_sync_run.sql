@@ -1,0 +1,23 @@
+select
+    id as run_id,
+    sync,
+    sobject,
+    direction,
+    partition_key,
+    dagster_run_id,
+    state,
+    verdict_text,
+    scope,
+    attempts,
+    previous_run as previous_run_id,
+    submitted as rows_submitted,
+    succeeded as rows_succeeded,
+    failed as rows_failed,
+    unprocessed as rows_unprocessed,
+    created as rows_created,
+    unchanged as rows_unchanged,
+    api_calls,
+    started_at,
+    finished_at,
+    extract(epoch from finished_at - started_at) as seconds
+from {{ source('ledger', 'sync_run') }}
