@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sf_pipelines.model.decision import Decision
+from sf_pipelines.model.extract import ReadTrouble
 
 
 class WorkflowError(Exception):
@@ -11,6 +14,18 @@ class WorkflowError(Exception):
 
 class SyncError(WorkflowError):
     """The declaration of a sync contradicts what the org describes."""
+
+
+class UnreadableError(SyncError):
+    """An extract cannot read what it declares; `trouble` is the state in which its windows stay red."""
+
+    def __init__(self, message: str, trouble: ReadTrouble) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+    def __reduce__(self) -> tuple[type[UnreadableError], tuple[str, ReadTrouble]]:
+        """Pickle with all attributes, as a step process hands it to its parent."""
+        return (type(self), (str(self), self.trouble))
 
 
 class TakenUpError(WorkflowError):
@@ -33,3 +48,21 @@ class NotRunError(WorkflowError):
     def __reduce__(self) -> tuple[type[NotRunError], tuple[Decision]]:
         """Pickle by the decision, which a step process hands to its parent."""
         return (type(self), (self.decision,))
+
+
+class ReadError(WorkflowError):
+    """Rows of a window could not be read; what was read before stays, and the next run goes on from there.
+
+    Attributes:
+        trouble: the state in which the window stands.
+        read_until: up to where, from its start, the window is in the warehouse; None where nothing is.
+    """
+
+    def __init__(self, message: str, trouble: ReadTrouble, read_until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        self.read_until = read_until
+
+    def __reduce__(self) -> tuple[type[ReadError], tuple[str, ReadTrouble, datetime | None]]:
+        """Pickle with all attributes, as a step process hands it to its parent."""
+        return (type(self), (str(self), self.trouble, self.read_until))
