@@ -3,8 +3,7 @@
 Annotations are evaluated here, not postponed: Dagster reads the config class of a step from them.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -88,7 +87,7 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
     )
     def extract(
         context: dg.AssetExecutionContext, config: LaunchConfig, pipelines: PipelinesResource
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
         request = ExtractRequest(
             sync=sync,
             window=window_of(context),
@@ -98,25 +97,26 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
             forced_reason=config.reason.strip(),
         )
         config.accept(context)
-        with pipelines.open(tell=context.log.info) as tools, _days_before_an_error(context, key):
-            report = run_extract(request, tools)
+        with pipelines.open(tell=context.log.info) as tools:
+            try:
+                report = run_extract(request, tools)
+            except ReadError as error:
+                yield from _days_read(error, context, key)
+                raise
             if (changed := config.told_rail(report.decision.rail)) is not None:
                 context.log.info(changed)
-        return _result(report, context, key)
+        yield _result(report, context, key)
 
     return extract
 
 
-@contextmanager
-def _days_before_an_error(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Generator[None]:
+def _days_read(
+    error: ReadError, context: dg.AssetExecutionContext, key: dg.AssetKey
+) -> Iterator[dg.AssetMaterialization]:
     """Where a run of many days ends red, the days that it has read to their end are green all the same."""
-    try:
-        yield
-    except ReadError as error:
-        for day in context.partition_keys:
-            if error.read_until is not None and day_of(day).end <= error.read_until:
-                context.log_event(dg.AssetMaterialization(key, partition=day))
-        raise
+    for day in context.partition_keys:
+        if error.read_until is not None and day_of(day).end <= error.read_until:
+            yield dg.AssetMaterialization(key, partition=day)
 
 
 def _result(

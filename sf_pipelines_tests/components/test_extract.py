@@ -10,7 +10,11 @@ from sf_pipelines.components import SalesforceExtract
 from sf_pipelines.components.extract import AGREE, DAYS_A_RUN, EVERY_ROW, extract_key
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.server import EmulatorServer
+from sf_pipelines.ledger.extract_book import Part
 from sf_pipelines.ledger.queries import recent_runs
+from sf_pipelines.rails.errors import AccessDeniedError
+from sf_pipelines.resources.pipelines import PipelinesResource
+from sf_pipelines.workflows.extract_work import ExtractWork
 from sf_pipelines_tests.components.runs import NIGHT, asset_of, checks_of, materialized
 from sf_pipelines_tests.workflows.orgs import DAY
 
@@ -171,7 +175,7 @@ def test_days_read_before_a_run_of_many_days_stands_still_are_green(
     for name in ("One", "Two"):
         assert org.create("Account", [{"Name": name}], user_id=org.user_id)[0].success
         clock.advance(86_400)
-    emulator.surface.faults.add({"kind": "status", "status": 500, "path": "*/queryAll*", "after_calls": 5})
+    _refuse_second_read(monkeypatch)
 
     result = dg.materialize(
         [asset_of(EXTRACT)],
@@ -185,3 +189,19 @@ def test_days_read_before_a_run_of_many_days_stands_still_are_green(
     )
 
     assert not result.success
+    events = result.get_asset_materialization_events()
+    assert [event.partition for event in events] == ["2026-03-03", "2026-03-04"]
+    (failure,) = result.get_step_failure_events()
+    assert "stays red (org_refused)" in failure.step_failure_data.error_display_string
+
+
+def _refuse_second_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The org refuses the second part of a run."""
+    whole = ExtractWork.soql
+
+    def soql(work: ExtractWork, part: Part) -> str:
+        if part.number == 1:
+            raise AccessDeniedError("no access", status=403, error_code="INSUFFICIENT_ACCESS")
+        return whole(work, part)
+
+    monkeypatch.setattr(ExtractWork, "soql", soql)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ def test_joined_days_hold_every_row_once_and_no_more_than_they_may(rows: list[in
     parts = joined(spans, most_rows)
 
     assert rows_of(parts) == sum(rows)
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         assert before.window.end <= after.window.start
     for part in parts:
         inside = [

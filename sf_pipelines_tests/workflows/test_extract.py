@@ -278,7 +278,7 @@ def test_a_query_job_that_failed_says_so_with_the_orgs_words(
         tools.client.queries, job={"state": JobState.FAILED, "error_message": "QUERY_TIMEOUT"}
     )
 
-    with pytest.raises(WorkflowError, match=r"Query job \w+ ended Failed: QUERY_TIMEOUT"):
+    with pytest.raises(WorkflowError, match=r"Query job \w+ ended Failed after 0 retries: QUERY_TIMEOUT"):
         extract(replace(tools, client=replace(tools.client, queries=failed)), rail=Rail.BULK)
 
     (run,) = [run for run in recent_runs(tools.engine, sync="account_extract", limit=5)]
