@@ -3,19 +3,27 @@
 Annotations are evaluated here, not postponed: Dagster reads the config class of a step from them.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 from pydantic import ConfigDict, Field
 
 from sf_pipelines.components.launch import LaunchConfig, next_start_of
-from sf_pipelines.components.partitions import NIGHTS, window_of
+from sf_pipelines.components.partitions import NIGHTS, day_of, partitions_text, window_of
 from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import CriticalityName, LatencyName, criticality, latency
 from sf_pipelines.model.sync import ExtractSync
-from sf_pipelines.present.outcomes import extract_metadata
+from sf_pipelines.present.extracts import agreement_check, day_metadata, every_row_check, extract_metadata
 from sf_pipelines.resources.pipelines import PipelinesResource
+from sf_pipelines.workflows.errors import ReadError
 from sf_pipelines.workflows.extract import ExtractReport, ExtractRequest, run_extract
 
 EVERY_ROW = "every_row_accounted_for"
+AGREE = "source_and_org_agree"
+
+DAYS_A_RUN = 31
+"""Days of a backfill that one run reads: their windows are sized by rows, so quiet days cost nothing, and a
+worker that dies is followed by one that goes on at the last stored page."""
 
 
 class SalesforceExtract(dg.Component, dg.Model, dg.Resolvable):
@@ -66,21 +74,24 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
         tags=sync_tags(sync),
         partitions_def=NIGHTS,
     )
-    check = dg.AssetCheckSpec(EVERY_ROW, asset=key, description="reported = received = written")
+    checks = [
+        dg.AssetCheckSpec(EVERY_ROW, asset=key, description="reported = received = written"),
+        dg.AssetCheckSpec(AGREE, asset=key, description="the warehouse holds all rows that the org has"),
+    ]
 
     @dg.multi_asset(
         name=f"salesforce_{sync.name}",
         specs=[spec],
-        check_specs=[check],
-        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        check_specs=checks,
+        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_A_RUN),
     )
     def extract(
         context: dg.AssetExecutionContext, config: LaunchConfig, pipelines: PipelinesResource
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
         request = ExtractRequest(
             sync=sync,
             window=window_of(context),
-            partition_key=context.partition_key,
+            partition_key=partitions_text(context),
             dagster_run_id=context.run.run_id,
             forced_rail=config.forced_rail,
             forced_reason=config.reason.strip(),
@@ -88,20 +99,34 @@ def _asset(sync: ExtractSync, component: SalesforceExtract) -> dg.AssetsDefiniti
         )
         config.accept(context)
         with pipelines.open(tell=context.log.info) as tools:
-            report = run_extract(request, tools)
+            try:
+                report = run_extract(request, tools)
+            except ReadError as error:
+                yield from _days_read(error, context, key)
+                raise
             if (changed := config.told_rail(report.decision.rail)) is not None:
                 context.log.info(changed)
-        return dg.MaterializeResult(
-            asset_key=key, metadata=extract_metadata(report), check_results=[_every_row_check(report)]
-        )
+        yield _result(report, context, key)
 
     return extract
 
 
-def _every_row_check(report: ExtractReport) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name=EVERY_ROW,
-        passed=report.verdict.state.is_green,
-        description=report.verdict.text,
-        metadata={"rows_reported": report.counts.submitted, "rows_written": report.counts.succeeded},
+def _days_read(
+    error: ReadError, context: dg.AssetExecutionContext, key: dg.AssetKey
+) -> Iterator[dg.AssetMaterialization]:
+    """Where a run of many days ends red, the days that it has read to their end are green all the same."""
+    for day in context.partition_keys:
+        if error.read_until is not None and day_of(day).end <= error.read_until:
+            yield dg.AssetMaterialization(key, partition=day)
+
+
+def _result(
+    report: ExtractReport, context: dg.AssetExecutionContext, key: dg.AssetKey
+) -> dg.MaterializeResult:
+    for day in context.partition_keys:
+        context.add_asset_metadata(day_metadata(report, day), asset_key=key, partition_key=day)
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata=extract_metadata(report),
+        check_results=[every_row_check(report, name=EVERY_ROW), agreement_check(report, name=AGREE)],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
 from sf_pipelines.model.slice import Window
@@ -13,6 +15,18 @@ NIGHTS = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:
-    """The day of the partition under way."""
+    """The day of the partition under way, or the days of its range."""
     span = context.partition_time_window
     return Window(start=span.start, end=span.end)
+
+
+def partitions_text(context: dg.AssetExecutionContext) -> str:
+    """The partition under way as the ledger names it; a range as Dagster writes it, `first...last`."""
+    keys = context.partition_keys
+    return keys[0] if len(keys) == 1 else f"{keys[0]}...{keys[-1]}"
+
+
+def day_of(partition_key: str) -> Window:
+    """The day that a partition is named after."""
+    start = datetime.fromisoformat(partition_key).replace(tzinfo=UTC)
+    return Window(start=start, end=start + timedelta(days=1))

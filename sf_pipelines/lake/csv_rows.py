@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from sf_pipelines.lake.csv_stream import CsvStream, ReadableBytes
-from sf_pipelines.lake.errors import CsvError, LakeError
+from sf_pipelines.lake.errors import CsvError, MisfitError
 from sf_pipelines.lake.typed_columns import typed_column
 
 BLOCK_BYTES = 2 << 20
@@ -90,7 +90,7 @@ def text_batches(
 def _typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     try:
         columns = [typed_column(column, field) for column, field in zip(batch.columns, schema, strict=True)]
-    except LakeError as error:
+    except MisfitError as error:
         raise CsvError(str(error)) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

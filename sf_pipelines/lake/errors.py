@@ -15,5 +15,9 @@ class CsvError(LakeError):
     """A CSV stream is not what its header or schema promises."""
 
 
+class MisfitError(LakeError):
+    """A value is not of the type that its field is described with."""
+
+
 class WarehouseError(LakeError):
     """The warehouse cannot take the rows."""

@@ -19,7 +19,7 @@ def json_page_to_batch(records: Sequence[Mapping[str, Any]], schema: pa.Schema) 
         schema: names and types, as from `arrow_schema`.
 
     Raises:
-        LakeError: a value is not of its field's type; the message names the column.
+        MisfitError: a value is not of its field's type; the message names the column.
     """
     columns = [_column([_value(record, field.name) for record in records], field) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -118,6 +118,22 @@ class ParquetSink:
         )
 
 
+def remove_file(lake_url: str, relative_path: str) -> None:
+    """Take away a file that no ledger names, if it is there.
+
+    Raises:
+        LakeError: the lake cannot be reached.
+    """
+    files, root = _filesystem(lake_url)
+    path = posixpath.join(root, relative_path)
+    try:
+        if files.get_file_info(path).type is fs.FileType.File:
+            files.delete_file(path)
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
+        raise LakeError(f"The lake file {relative_path} cannot be removed ({reason}): remove it.") from error
+
+
 def read_parquet(uri: str) -> Iterator[pa.RecordBatch]:
     """Batches of a file in order.
 

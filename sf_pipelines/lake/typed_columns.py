@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sf_pipelines.lake.errors import LakeError
+from sf_pipelines.lake.errors import MisfitError
 
 
 def typed_column(texts: pa.Array, field: pa.Field) -> pa.Array:
@@ -18,7 +18,7 @@ def typed_column(texts: pa.Array, field: pa.Field) -> pa.Array:
     datetimes end in `Z` (Bulk) or `+0000` (REST); times are `HH:mm:ss.SSSZ`.
 
     Raises:
-        LakeError: a value is not of the type; the message names column and value.
+        MisfitError: a value is not of the type; the message names column and value.
     """
     if texts.type == field.type:
         return texts
@@ -28,10 +28,10 @@ def typed_column(texts: pa.Array, field: pa.Field) -> pa.Array:
         raise misfit(field, error) from error
 
 
-def misfit(field: pa.Field, error: Exception) -> LakeError:
+def misfit(field: pa.Field, error: Exception) -> MisfitError:
     """The error of a value that is not of its field's type."""
     reason = str(error).splitlines()[0].rstrip(".")
-    return LakeError(f"The column {field.name} holds a value that is no {field.type} ({reason}).")
+    return MisfitError(f"The column {field.name} holds a value that is no {field.type} ({reason}).")
 
 
 def _parser(wanted: pa.DataType) -> Callable[[pa.Array, pa.DataType], pa.Array]:

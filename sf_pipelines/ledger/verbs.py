@@ -42,7 +42,7 @@ _QUERY_BEFORE = {
     "created": ("intent",),
     "counted": ("created",),
     "results_stored": ("counted", "results_stored"),
-    "aborted": ("intent", "created"),
+    "aborted": ("intent", "created", "counted"),  # its rows can be read again by another job
 }
 """The same for a query job, which gets no rows and is never closed."""
 

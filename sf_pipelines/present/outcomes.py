@@ -1,4 +1,4 @@
-"""Reports of loads and extracts as Dagster metadata: stable keys, figures for plots, one table of errors."""
+"""Reports of loads as Dagster metadata: stable keys, figures for plots, one table of errors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from sf_pipelines.ledger.queries import ErrorCount
 from sf_pipelines.policy.mends import mend
 from sf_pipelines.present.decision_card import decision_card, decision_figures
-from sf_pipelines.workflows.extract import ExtractReport
 from sf_pipelines.workflows.load import LoadReport
 
 ERROR_TABLE_ROWS = 20
@@ -44,43 +42,19 @@ def load_metadata(
         "api_calls": dg.MetadataValue.int(report.api_calls),
         "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
         "ledger_run": dg.MetadataValue.text(str(report.run_id)),
-        **_figures(decision_figures(report.decision)),
+        **figures(decision_figures(report.decision)),
         **_error_table(errors),
         **_failed_rows(report, errors),
         **_previous(previous_run),
-        **_job_links(report.job_urls),
+        **job_links(report.job_urls),
     }
 
 
-def extract_metadata(report: ExtractReport) -> dict[str, dg.MetadataValue]:
-    """What the asset page shows of an extract."""
-    table = f"raw.{report.decision.slice.sobject.lower()}"
-    return {
-        "verdict": dg.MetadataValue.text(report.verdict.text),
-        "decision": dg.MetadataValue.md(decision_card(report.decision)),
-        "rail": dg.MetadataValue.text(report.decision.rail.value if report.decision.rail else ""),
-        "dagster/partition_row_count": dg.MetadataValue.int(report.counts.succeeded),
-        "dagster/table_name": dg.MetadataValue.text(table),
-        "dagster/uri": dg.MetadataValue.text(report.uri),
-        "dagster/column_schema": dg.MetadataValue.table_schema(_table_schema(report.schema)),
-        "rows_reported": dg.MetadataValue.int(report.counts.submitted),
-        "rows_written": dg.MetadataValue.int(report.counts.succeeded),
-        "rows_inserted": dg.MetadataValue.int(report.merge.inserted),
-        "rows_updated": dg.MetadataValue.int(report.merge.updated),
-        "read_until": dg.MetadataValue.timestamp(report.window.end),
-        "window_is_over": dg.MetadataValue.bool(report.window_is_over),
-        "api_calls": dg.MetadataValue.int(report.api_calls),
-        "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
-        "ledger_run": dg.MetadataValue.text(str(report.run_id)),
-        **_figures(decision_figures(report.decision)),
-        **_job_links(report.job_urls),
-    }
-
-
-def _figures(figures: Mapping[str, int | float]) -> dict[str, dg.MetadataValue]:
+def figures(named: Mapping[str, int | float]) -> dict[str, dg.MetadataValue]:
+    """Figures for plots, whole ones as such."""
     return {
         name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
-        for name, value in figures.items()
+        for name, value in named.items()
     }
 
 
@@ -132,10 +106,7 @@ def _previous(dagster_run: str | None) -> dict[str, dg.MetadataValue]:
     return {"previous_attempt": dg.MetadataValue.dagster_run(dagster_run)} if dagster_run else {}
 
 
-def _job_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+def job_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """Bulk jobs with their pages in the org's own user interface; nothing where there were none."""
     links = "\n".join(f"- [{job_id}]({url})" for job_id, url in urls.items())
     return {"jobs": dg.MetadataValue.md(links)} if links else {}
-
-
-def _table_schema(schema: pa.Schema) -> dg.TableSchema:
-    return dg.TableSchema(columns=[dg.TableColumn(field.name, str(field.type)) for field in schema])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.rails.bulk_jobs import CSV_FORMAT, read_job
@@ -38,6 +40,17 @@ class BulkQuery(BulkQueryPort):
         """Poll until the job is terminal; a Failed job is returned, with its error message."""
         return self._poller.until_terminal(lambda: self.info(job_id), expected_seconds=expected_seconds)
 
+    def page_locators(self, job_id: str) -> list[str]:
+        """Locators by `resultPages` ([D] BULKG 6, API 58 and newer): up to five a call, sized by the org."""
+        path: str | None = self._transport.data_path(f"jobs/query/{job_id}/resultPages")
+        locators: list[str] = []
+        while path is not None:
+            answer = self._transport.get(path)
+            told = answer.json_object()
+            locators += _locators(answer, told)
+            path = _next_list(answer, told)
+        return locators
+
     def pages(self, job_id: str, *, page_rows: int) -> Iterator[QueryPage]:
         """All pages in order, one connection at a time.
 
@@ -58,10 +71,11 @@ class BulkQuery(BulkQueryPort):
 
     @contextmanager
     def page(
-        self, job_id: str, *, locator: str | None, page_rows: int, number: int = 1
+        self, job_id: str, *, locator: str | None, page_rows: int | None = None, number: int = 1
     ) -> Generator[QueryPage]:
-        """One page by the locator that the page before it gave, None for the first; may be read again."""
-        params = {"maxRecords": str(page_rows)} | ({"locator": locator} if locator is not None else {})
+        """One page by its locator, None for the first; may be read again."""
+        asked = {"maxRecords": str(page_rows) if page_rows else None, "locator": locator}
+        params = {name: value for name, value in asked.items() if value is not None}
         path = self._transport.data_path(f"jobs/query/{job_id}/results")
         answer = self._transport.open_csv(path, params=params)
         with ResponseStream(answer, page_number=number, locator=locator) as stream:
@@ -73,6 +87,28 @@ class BulkQuery(BulkQueryPort):
                 locator=locator,
                 next_locator=_next_locator(answer, rows_reported),
             )
+
+
+def _locators(answer: Answer, told: dict[str, Any]) -> list[str]:
+    """The locators of one list of pages, out of the addresses that the org gives."""
+    match told:
+        case {"resultPages": [*pages]}:
+            queries = [parse_qs(urlsplit(str(page.get("resultUrl"))).query) for page in pages]
+        case _:
+            raise answer.unexpected("a list of result pages has resultPages")
+    found = [query["locator"][0] for query in queries if query.get("locator")]
+    if len(found) != len(queries):
+        raise answer.unexpected("one of its result pages has no locator")
+    return found
+
+
+def _next_list(answer: Answer, told: dict[str, Any]) -> str | None:
+    if told.get("done", True):
+        return None
+    path = told.get("nextRecordsUrl")
+    if not isinstance(path, str) or not path.startswith("/services/data/"):
+        raise answer.unexpected("it is not the last list of pages, and says not where the next one is")
+    return path
 
 
 def _rows_reported(answer: Answer) -> int:

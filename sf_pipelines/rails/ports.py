@@ -156,7 +156,7 @@ class RestPort(ABC):
         """
 
     @abstractmethod
-    def count(self, soql: str) -> int:
+    def count(self, soql: str, *, include_deleted: bool = False) -> int:
         """Result of a `SELECT COUNT()` statement."""
 
     @abstractmethod
@@ -208,8 +208,16 @@ class BulkQueryPort(ABC):
         """Create a query job; raises BulkQueryRefusedError where Bulk cannot run the SOQL."""
 
     @abstractmethod
+    def info(self, job_id: str) -> BulkJob:
+        """State and counters (one metered call)."""
+
+    @abstractmethod
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         """Poll until the job is terminal."""
+
+    @abstractmethod
+    def page_locators(self, job_id: str) -> list[str]:
+        """Locators of all pages of a complete job, so that they can be read side by side, in any order."""
 
     @abstractmethod
     def pages(self, job_id: str, *, page_rows: int) -> Iterator[QueryPage]:
@@ -217,9 +225,13 @@ class BulkQueryPort(ABC):
 
     @abstractmethod
     def page(
-        self, job_id: str, *, locator: str | None, page_rows: int, number: int = 1
+        self, job_id: str, *, locator: str | None, page_rows: int | None = None, number: int = 1
     ) -> AbstractContextManager[QueryPage]:
-        """One page by its locator (None is the first), so that a broken one can be read again."""
+        """One page by its locator (None is the first), so that a broken one can be read again.
+
+        Args:
+            page_rows: rows asked for; None where the locator is one of `page_locators`.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

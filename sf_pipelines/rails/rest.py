@@ -68,9 +68,10 @@ class Rest(RestPort):
         ordered = tuple(outcomes[position] for position in range(len(records)))
         return WriteResponse(outcomes=ordered, request_id=",".join(request_ids))
 
-    def count(self, soql: str) -> int:
+    def count(self, soql: str, *, include_deleted: bool = False) -> int:
         """Result of a `SELECT COUNT()` statement: `totalSize` of its answer."""
-        answer = self._transport.get(self._transport.data_path("query"), params={"q": soql})
+        path = self._transport.data_path(_resource(include_deleted))
+        answer = self._transport.get(path, params={"q": soql})
         total = answer.json_object().get("totalSize")
         if not isinstance(total, int):
             raise answer.unexpected("a count has a totalSize")
@@ -79,7 +80,7 @@ class Rest(RestPort):
     def query(self, soql: str, *, include_deleted: bool = False) -> Iterator[RecordPage]:
         """Pages of records without `attributes`, also in their parents; one metered call a page."""
         headers = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX_ROWS}"}
-        path = self._transport.data_path("queryAll" if include_deleted else "query")
+        path = self._transport.data_path(_resource(include_deleted))
         answer = self._transport.get(path, params={"q": soql}, headers=headers)
         while True:
             page = answer.json_object()
@@ -112,6 +113,10 @@ class Rest(RestPort):
             request_ids.append(answer.request_id)
             outcomes |= _read_outcomes(answer, collections, operation)
         return request_ids
+
+
+def _resource(include_deleted: bool) -> str:
+    return "queryAll" if include_deleted else "query"
 
 
 def _check_write(

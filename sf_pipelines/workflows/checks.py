@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from sf_pipelines.model.describe import FieldDescribe, SObjectDescribe
+from sf_pipelines.model.extract import ReadTrouble
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.model.sync import ExtractSync, LoadSync
-from sf_pipelines.workflows.errors import SyncError
+from sf_pipelines.workflows.errors import SyncError, UnreadableError
 
 ALWAYS_EXTRACTED = ("Id", "SystemModstamp")
+WHERE_DESCRIBED = ("IsDeleted",)
+"""Read too where an object has it, so that deletes are seen."""
 
 
 def check_load(sync: LoadSync, describe: SObjectDescribe) -> None:
@@ -37,22 +40,36 @@ def check_load(sync: LoadSync, describe: SObjectDescribe) -> None:
 
 
 def extract_fields(sync: ExtractSync, describe: SObjectDescribe) -> tuple[str, ...]:
-    """Fields to select: the declared ones, or all that both rails carry; always Id and SystemModstamp.
+    """Fields to select: the declared ones, or all that both rails carry; always those that tell of changes.
 
     Raises:
-        SyncError: an unknown field, or an object without SystemModstamp.
+        UnreadableError: a field that this user does not see, or an object without SystemModstamp.
     """
     for needed in ALWAYS_EXTRACTED:
         if describe.field(needed) is None:
-            raise SyncError(
-                f"{sync.name} cannot extract {describe.name}: it has no {needed} to read changes by."
+            raise UnreadableError(
+                f"{sync.name} cannot extract {describe.name} (no_system_modstamp): it has no {needed} "
+                "to read changes by.",
+                ReadTrouble.NO_SYSTEM_MODSTAMP,
             )
     if not sync.fields:
         chosen = [item.name for item in describe.fields.values() if item.is_carried_by_bulk]
     else:
-        chosen = [known_field(sync.name, describe, name).name for name in sync.fields]
-    missing = [name for name in ALWAYS_EXTRACTED if name not in chosen]
+        chosen = [_readable(sync.name, describe, name) for name in sync.fields]
+    always = [*ALWAYS_EXTRACTED, *(name for name in WHERE_DESCRIBED if describe.field(name) is not None)]
+    missing = [name for name in always if name not in chosen]
     return tuple(dict.fromkeys((*missing, *chosen)))
+
+
+def _readable(sync_name: str, describe: SObjectDescribe, name: str) -> str:
+    """The org describes no field that the user may not read: to him it is as if there were none."""
+    try:
+        return known_field(sync_name, describe, name).name
+    except SyncError as error:
+        raise UnreadableError(
+            f"{error} It may be hidden from this user (field_not_readable): grant read access, or remove it.",
+            ReadTrouble.FIELD_NOT_READABLE,
+        ) from None
 
 
 def known_field(sync_name: str, describe: SObjectDescribe, name: str) -> FieldDescribe:

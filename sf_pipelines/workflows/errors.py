@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sf_pipelines.model.decision import Decision
+from sf_pipelines.model.extract import TROUBLES_OF_A_RAIL, ReadTrouble
 from sf_pipelines.rails.errors import SalesforceError
 
 
@@ -12,6 +15,18 @@ class WorkflowError(Exception):
 
 class SyncError(WorkflowError):
     """The declaration of a sync contradicts what the org describes."""
+
+
+class UnreadableError(SyncError):
+    """An extract cannot read what it declares; `trouble` is the state in which its windows stay red."""
+
+    def __init__(self, message: str, trouble: ReadTrouble) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+    def __reduce__(self) -> tuple[type[UnreadableError], tuple[str, ReadTrouble]]:
+        """Pickle with all attributes, as a step process hands it to its parent."""
+        return (type(self), (str(self), self.trouble))
 
 
 class TakenUpError(WorkflowError):
@@ -36,9 +51,29 @@ class NotRunError(WorkflowError):
         return (type(self), (self.decision,))
 
 
+class ReadError(WorkflowError):
+    """Rows of a window could not be read; what was read before stays, and the next run goes on from there.
+
+    Attributes:
+        trouble: the state in which the window stands.
+        read_until: up to where, from its start, the window is in the warehouse; None where nothing is.
+    """
+
+    def __init__(self, message: str, trouble: ReadTrouble, read_until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        self.read_until = read_until
+
+    def __reduce__(self) -> tuple[type[ReadError], tuple[str, ReadTrouble, datetime | None]]:
+        """Pickle with all attributes, as a step process hands it to its parent."""
+        return (type(self), (str(self), self.trouble, self.read_until))
+
+
 def is_of_rail(error: BaseException) -> bool:
     """Whether an error that ended a run speaks against the rail that carried it.
 
     One of lake or ledger does not, nor a refusal that every rail would have met.
     """
+    if isinstance(error, ReadError):
+        return error.trouble in TROUBLES_OF_A_RAIL
     return isinstance(error, SalesforceError) and error.speaks_against_rail

@@ -13,11 +13,18 @@ from sqlalchemy import Engine
 from sf_pipelines.config.limits import BULK_JOB_MAX_BYTES_RAW, COMPOSITE_MAX_ROWS
 from sf_pipelines.config.settings import Secret
 from sf_pipelines.ledger.verbs import Ledger
+from sf_pipelines.model.rail import Rail
 from sf_pipelines.rails.ports import SalesforceClient
 from sf_pipelines.workflows.promises import Promises
 
 UNKNOWN_SETTLE_SECONDS = 20.0
 """Writes of more than 20 seconds are what an org limits in number ([D] LIM): most have ended by then."""
+
+BULK_PART_ROWS = 1_000_000
+"""Rows of one query job: few jobs a million rows, and well within the org's time for one."""
+
+REST_PART_ROWS = 50_000
+"""Rows of one REST query, 25 calls: what is read again where a process dies on the way."""
 
 
 def utc_now() -> datetime:
@@ -40,6 +47,7 @@ class Tools:
         extract_lag_seconds: how far behind the org's clock an extract window must end.
         promises: quota that runs of this process hold.
         job_max_bytes: raw CSV of one ingest job; call_rows: rows of one REST call.
+        bulk_part_rows, rest_part_rows: most rows of an extract that are read together.
         unknown_settle_seconds: age of a write whose answer was lost, before the org is asked what became of
             it: until then it may still be at work on it.
         sleep: waits, in seconds.
@@ -57,6 +65,12 @@ class Tools:
     clock: Callable[[], datetime] = utc_now
     job_max_bytes: int = BULK_JOB_MAX_BYTES_RAW
     call_rows: int = COMPOSITE_MAX_ROWS
+    bulk_part_rows: int = BULK_PART_ROWS
+    rest_part_rows: int = REST_PART_ROWS
     unknown_settle_seconds: float = UNKNOWN_SETTLE_SECONDS
     sleep: Callable[[float], None] = time.sleep
     tell: Callable[[str], None] = _silent
+
+    def part_rows(self, rail: Rail) -> int:
+        """Most rows of an extract that a rail reads together."""
+        return self.bulk_part_rows if rail is Rail.BULK else self.rest_part_rows

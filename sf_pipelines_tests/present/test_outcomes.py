@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 import dagster as dg
-import pyarrow as pa
 
-from sf_pipelines.lake.warehouse import MergeResult
 from sf_pipelines.ledger.queries import ErrorCount
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
-from sf_pipelines.model.slice import Window
 from sf_pipelines.policy.mends import mend
-from sf_pipelines.present.outcomes import ERROR_TABLE_ROWS, extract_metadata, load_metadata
-from sf_pipelines.workflows.extract import ExtractReport
+from sf_pipelines.present.outcomes import ERROR_TABLE_ROWS, load_metadata
 from sf_pipelines.workflows.load import LoadReport
 from sf_pipelines_tests.present.decisions import RUN
 
-END = datetime(2026, 1, 6, tzinfo=UTC)
 LOAD = LoadReport(
     run_id=UUID(int=1),
     decision=RUN,
@@ -41,20 +35,6 @@ ERRORS = [
         code="UNPROCESSED", message_sample="Aborted.", rows=1, source_key_sample="a9", failure_class="org"
     ),
 ]
-EXTRACT = ExtractReport(
-    run_id=UUID(int=2),
-    decision=RUN,
-    window=Window(start=datetime(2026, 1, 5, tzinfo=UTC), end=END),
-    window_is_over=True,
-    counts=OutcomeCounts(submitted=9, succeeded=9),
-    verdict=Verdict(state=VerdictState.COMPLETE, text="All 9 rows arrived."),
-    merge=MergeResult(staged=9, inserted=4, updated=3, unchanged=2),
-    uri="/lake/raw/account/2026-01-05/x.parquet",
-    job_urls={},
-    api_calls=4,
-    seconds=2.0,
-    schema=pa.schema([pa.field("Id", pa.string()), pa.field("CloseDate", pa.date32())]),
-)
 
 
 def plain(metadata: dict[str, dg.MetadataValue], *, without: tuple[str, ...]) -> dict[str, object]:
@@ -139,41 +119,3 @@ def test_a_load_without_errors_or_jobs_shows_neither_table_nor_links() -> None:
 
     assert not {"errors", "failed_records", "see_failed_rows", "previous_attempt"} & metadata.keys()
     assert "jobs" not in metadata
-
-
-def test_the_metadata_of_an_extract() -> None:
-    metadata = extract_metadata(EXTRACT)
-
-    assert plain(metadata, without=("decision", "dagster/column_schema")) == {
-        "verdict": "All 9 rows arrived.",
-        "rail": "bulk",
-        "dagster/partition_row_count": 9,
-        "dagster/table_name": "raw.account",
-        "dagster/uri": "/lake/raw/account/2026-01-05/x.parquet",
-        "rows_reported": 9,
-        "rows_written": 9,
-        "rows_inserted": 4,
-        "rows_updated": 3,
-        "read_until": END.timestamp(),
-        "window_is_over": True,
-        "api_calls": 4,
-        "seconds": 2.0,
-        "ledger_run": "00000000-0000-0000-0000-000000000002",
-        "rows_to_move": 200_000,
-        "bytes_to_move": 20_000_000,
-        "api_calls_left": 99_000,
-        "api_calls_reserved": 0,
-        "calls_forecast": 14,
-        "seconds_forecast": 211.2,
-    }
-    assert isinstance(metadata["read_until"], dg.TimestampMetadataValue)
-
-
-def test_the_columns_of_an_extract_have_their_types() -> None:
-    schema = extract_metadata(EXTRACT)["dagster/column_schema"]
-
-    assert isinstance(schema, dg.TableSchemaMetadataValue)
-    assert [(column.name, column.type) for column in schema.schema.columns] == [
-        ("Id", "string"),
-        ("CloseDate", "date32[day]"),
-    ]

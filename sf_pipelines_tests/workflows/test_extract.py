@@ -19,8 +19,9 @@ from sf_pipelines.model.rail import Rail
 from sf_pipelines.model.slice import Window
 from sf_pipelines.model.sync import ExtractSync
 from sf_pipelines.rails.ports import BulkJob, BulkQueryPort, JobState, QueryPage, RecordPage
-from sf_pipelines.workflows.errors import WorkflowError
-from sf_pipelines.workflows.extract import ExtractReport, ExtractRequest, readable_window, run_extract
+from sf_pipelines.workflows.errors import ReadError, WorkflowError
+from sf_pipelines.workflows.extract import ExtractReport, ExtractRequest, run_extract
+from sf_pipelines.workflows.extract_open import readable_window
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.tools import Tools
 from sf_pipelines_tests.workflows.orgs import DAY, KEY, NOON, load_of, write_csv
@@ -62,7 +63,8 @@ def in_warehouse(tools: Tools, table: str) -> list[dict[str, Any]]:
 
 
 def in_lake(report: ExtractReport) -> pa.Table:
-    return pa.Table.from_batches(read_parquet(report.uri), report.schema).sort_by("Id")
+    batches = [batch for file in report.files for batch in read_parquet(file)]
+    return pa.Table.from_batches(batches, report.schema).sort_by("Id")
 
 
 def test_both_rails_bring_the_same_typed_rows(tools: Tools, tmp_path: Path, clock: Clock) -> None:
@@ -120,7 +122,10 @@ def test_the_report_tells_what_was_read(tools: Tools, tmp_path: Path, clock: Clo
     assert report.window == DAY
     assert report.window_is_over
     assert (report.merge.staged, report.merge.inserted) == (3, 3)
-    assert Path(report.uri) == Path(tools.lake) / f"raw/account/2026-03-04/{report.run_id}.parquet"
+    assert Path(report.uri) == Path(tools.lake) / f"raw/account/2026-03-04/{report.run_id}"
+    assert report.files == (f"{report.uri}/part-0000-page-00001.parquet",)
+    assert report.rows_by_day == {"2026-03-04": 3}
+    assert (report.org_rows, report.warehouse_rows) == (3, 3)
     assert len(report.job_urls) == (1 if rail is Rail.BULK else 0)
     run = run_summary(tools.engine, report.run_id)
     assert (run.state, run.direction, run.partition_key) == ("complete", "extract", "2026-03-04")
@@ -134,7 +139,7 @@ def test_a_query_job_is_in_the_journal(tools: Tools, tmp_path: Path, clock: Cloc
     report = extract(tools, rail=Rail.BULK)
 
     (job,) = jobs_of_run(tools.engine, report.run_id)
-    assert (job.operation, job.step, job.org_state, job.rows) == ("query", "counted", "JobComplete", 3)
+    assert (job.operation, job.step, job.org_state, job.rows) == ("queryAll", "counted", "JobComplete", 3)
     assert [job.job_id] == list(report.job_urls)
 
 
@@ -258,7 +263,7 @@ def test_a_query_job_that_processed_more_rows_than_its_pages_hold_is_an_error(
     clock.advance(60)
     lying = _ChangedQueries(tools.client.queries, job={"records_processed": 5})
 
-    with pytest.raises(WorkflowError, match="reported 5 rows, 3 were received and 3 written"):
+    with pytest.raises(ReadError, match="processed 5 rows and its pages hold 3"):
         extract(replace(tools, client=replace(tools.client, queries=lying)), rail=Rail.BULK)
 
     _nothing_appeared(tools)
@@ -273,12 +278,12 @@ def test_a_query_job_that_failed_says_so_with_the_orgs_words(
         tools.client.queries, job={"state": JobState.FAILED, "error_message": "QUERY_TIMEOUT"}
     )
 
-    with pytest.raises(WorkflowError, match=r"Query job \w+ ended Failed: QUERY_TIMEOUT"):
+    with pytest.raises(WorkflowError, match=r"Query job \w+ ended Failed after 0 retries: QUERY_TIMEOUT"):
         extract(replace(tools, client=replace(tools.client, queries=failed)), rail=Rail.BULK)
 
     (run,) = [run for run in recent_runs(tools.engine, sync="account_extract", limit=5)]
     (job,) = jobs_of_run(tools.engine, run.run_id)
-    assert (run.state, job.step, job.org_state) == ("error", "counted", "Failed")
+    assert (run.state, job.step, job.org_state) == ("interrupted", "aborted", "Failed")
     _nothing_appeared(tools)
 
 
@@ -287,7 +292,7 @@ def _nothing_appeared(tools: Tools) -> None:
     with tools.engine.connect() as connection:
         assert connection.execute(text("SELECT to_regclass('raw.account')")).scalar() is None
     (run,) = recent_runs(tools.engine, sync="account_extract", limit=5)
-    assert run.state == "error"
+    assert run.state == "interrupted"
 
 
 class _ChangedQueries(BulkQueryPort):
@@ -303,6 +308,12 @@ class _ChangedQueries(BulkQueryPort):
     def create(self, soql: str, *, include_deleted: bool = False) -> BulkJob:
         return self._inside.create(soql, include_deleted=include_deleted)
 
+    def info(self, job_id: str) -> BulkJob:
+        return replace(self._inside.info(job_id), **self._job)
+
+    def page_locators(self, job_id: str) -> list[str]:
+        return self._inside.page_locators(job_id)
+
     def wait(self, job_id: str, *, expected_seconds: float) -> BulkJob:
         return replace(self._inside.wait(job_id, expected_seconds=expected_seconds), **self._job)
 
@@ -311,7 +322,7 @@ class _ChangedQueries(BulkQueryPort):
             yield self._changed(page)
 
     def page(
-        self, job_id: str, *, locator: str | None, page_rows: int, number: int = 1
+        self, job_id: str, *, locator: str | None, page_rows: int | None = None, number: int = 1
     ) -> AbstractContextManager[QueryPage]:
         return self._one(job_id, locator=locator, page_rows=page_rows, number=number)
 
@@ -330,8 +341,8 @@ class _LosingRest:
     def __init__(self, tools: Tools) -> None:
         self._inside = tools.client.rest
 
-    def query(self, soql: str) -> Iterator[RecordPage]:
-        for page in self._inside.query(soql):
+    def query(self, soql: str, *, include_deleted: bool = False) -> Iterator[RecordPage]:
+        for page in self._inside.query(soql, include_deleted=include_deleted):
             yield replace(page, records=page.records[:-1])
 
     def __getattr__(self, name: str) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from sf_pipelines.ledger import change_tables as change_tables  # each adds its tables to the metadata
+# these add their tables to the metadata
+from sf_pipelines.ledger import change_tables as change_tables
+from sf_pipelines.ledger import extract_tables as extract_tables
 from sf_pipelines.ledger import quota_tables as quota_tables
 from sf_pipelines.ledger.tables import SCHEMA, metadata
 
