@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 PREFIX = "SF_PIPELINES_"
 DEFAULT_API_VERSION = "66.0"
 DEFAULT_EXTRACT_LAG_SECONDS = 300
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class SettingsError(Exception):
@@ -56,6 +59,14 @@ class AuthFlow(StrEnum):
     PASSWORD = "password"
 
 
+class CheckSyncs(StrEnum):
+    """What a load that contradicts the org does to the code location while it loads."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    OFF = "off"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SalesforceSettings:
     """How to reach and enter one org. Which of the optional parts is needed depends on the flow."""
@@ -84,6 +95,7 @@ class Settings:
         salesforce: None means the embedded emulator.
         extract_lag_seconds: how far behind the org's clock an extract window must end, so that
             transactions still in flight are not missed.
+        check_syncs: what a declared load that contradicts the org does while the code location loads.
     """
 
     home: Path
@@ -91,6 +103,7 @@ class Settings:
     lake: str
     salesforce: SalesforceSettings | None
     extract_lag_seconds: int
+    check_syncs: CheckSyncs = CheckSyncs.REFUSE
 
     def require_database_url(self) -> Secret:
         """The database URL, or SettingsError saying how to get one."""
@@ -126,6 +139,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lake=_lake(values, home),
         salesforce=_salesforce(values) if _read(values, "SALESFORCE_URL") else None,
         extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
+        check_syncs=_word(values, "CHECK_SYNCS", CheckSyncs.REFUSE),
     )
 
 
@@ -137,12 +151,7 @@ def _lake(values: Mapping[str, str], home: Path) -> str:
 
 
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
-    flow_text = _read(values, "SALESFORCE_FLOW") or AuthFlow.CLIENT_CREDENTIALS.value
-    try:
-        flow = AuthFlow(flow_text)
-    except ValueError:
-        known = ", ".join(flow.value for flow in AuthFlow)
-        raise SettingsError(f"{PREFIX}SALESFORCE_FLOW is '{flow_text}': use one of {known}.") from None
+    flow = _word(values, "SALESFORCE_FLOW", AuthFlow.CLIENT_CREDENTIALS)
     key_file = _read(values, "SALESFORCE_JWT_PRIVATE_KEY_FILE")
     settings = SalesforceSettings(
         url=_web_address(values, "SALESFORCE_URL"),
@@ -185,6 +194,17 @@ def _web_address(values: Mapping[str, str], name: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise SettingsError(f"{PREFIX}{name} is '{text}': set it to an address that begins with https://.")
     return text.rstrip("/")
+
+
+def _word(values: Mapping[str, str], name: str, default: Word) -> Word:
+    """One of the words of an enumeration."""
+    text = _read(values, name)
+    words = type(default)
+    try:
+        return words(text) if text else default
+    except ValueError:
+        known = ", ".join(word.value for word in words)
+        raise SettingsError(f"{PREFIX}{name} is '{text}': use one of {known}.") from None
 
 
 def _secret(values: Mapping[str, str], name: str) -> Secret | None:
