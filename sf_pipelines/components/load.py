@@ -13,13 +13,17 @@ import dagster as dg
 from pydantic import ConfigDict, Field
 
 from sf_pipelines.components.launch import LoadLaunchConfig, next_start_of
+from sf_pipelines.components.org_check import check_against_org
 from sf_pipelines.components.partitions import NIGHTS
+from sf_pipelines.components.scaffold import LoadScaffolder
+from sf_pipelines.components.schedules import OWN_SCHEDULE, sync_schedule
 from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import (
     CriticalityName,
     FieldBlock,
     LatencyName,
     OperationName,
+    ScheduleBlock,
     SourceBlock,
     ToleranceBlock,
     criticality,
@@ -44,6 +48,7 @@ REJECTS = "rejects_within_tolerance"
 LoadEvent = dg.MaterializeResult | dg.AssetCheckResult | dg.AssetObservation
 
 
+@dg.scaffold_with(LoadScaffolder)
 class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
     """A load from the warehouse, or a file, into one sObject."""
 
@@ -65,8 +70,16 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
     only_changed: bool = Field(
         False, description="leave out rows that the org last accepted from here as they are"
     )
-    latency_class: LatencyName = "batch"
-    criticality: CriticalityName = "normal"
+    schedule: ScheduleBlock | None = Field(
+        None, description="runs by a schedule of its own; without one it is part of the nightly job"
+    )
+    latency_class: LatencyName = Field(
+        "batch",
+        description="interactive, near_real_time or batch: how soon it has to be done once it started",
+    )
+    criticality: CriticalityName = Field(
+        "normal", description="critical, normal or deferrable: who yields when a quota gets short"
+    )
     owners: list[str] = Field(default_factory=list, description="e-mail addresses or team:name")
 
     def to_sync(self) -> LoadSync:
@@ -96,10 +109,17 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """One asset with its two checks, and the job that sends its failed rows again."""
-        del context
+        """One asset with its two checks, its schedule, and the job that sends its failed rows again.
+
+        Raises:
+            SyncError: the org is reachable and describes other fields; see `org_check`.
+        """
         sync = self.to_sync()
-        return dg.Definitions.merge(dg.Definitions(assets=[_asset(sync, self)]), _resend_job(sync))
+        check_against_org(sync, context)
+        schedules = [sync_schedule(sync, load_key(sync.sobject), self.schedule)] if self.schedule else []
+        return dg.Definitions.merge(
+            dg.Definitions(assets=[_asset(sync, self)], schedules=schedules), _resend_job(sync)
+        )
 
 
 def load_key(sobject: str) -> dg.AssetKey:
@@ -142,7 +162,7 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
         kinds={"salesforce"},
         owners=component.owners,
         deps=[load_key(parent) for parent in component.after],
-        tags=sync_tags(sync),
+        tags=sync_tags(sync) | dict([OWN_SCHEDULE] if component.schedule else []),
         partitions_def=NIGHTS,
     )
     checks = [

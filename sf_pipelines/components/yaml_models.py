@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
 
 from sf_pipelines.model.rail import Criticality, LatencyClass
-from sf_pipelines.model.sync import EmptyValue, FieldMapping, Source, SourceKind, Tolerance
+from sf_pipelines.model.sync import EmptyValue, FieldMapping, FieldType, Source, SourceKind, Tolerance
 
 
 def _one_of(choice: Any) -> dg.Resolver:
@@ -77,6 +77,9 @@ class FieldBlock(dg.Model):
     model_config = ConfigDict(extra="forbid")
 
     column: str = Field(description="column of the source")
+    type: Literal["text", "number", "boolean", "date", "datetime", "time", "id"] | None = Field(
+        None, description="what the column holds; held against the field's type in the org"
+    )
     values: dict[str, str] = Field(
         default_factory=dict, description="source value to Salesforce value; others pass unchanged"
     )
@@ -86,6 +89,32 @@ class FieldBlock(dg.Model):
     sensitive: bool = Field(
         False, description="its values go to the org and nowhere else: no ledger, log or page shows them"
     )
+
+
+class ScheduleBlock(dg.Model, dg.Resolvable):
+    """When a load runs by itself, in place of the nightly job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cron: str = Field(description="five fields, e.g. '0 * * * *' for every hour")
+    timezone: str = Field("UTC", description="of the cron, e.g. Europe/Berlin")
+    day: Literal["ended", "running"] = Field(
+        "ended",
+        description="the partition that it fills: the UTC day that has just ended, or the running one",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> ScheduleBlock:
+        try:
+            dg.ScheduleDefinition(
+                name="read", job_name="read", cron_schedule=self.cron, execution_timezone=self.timezone
+            )
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ValueError(
+                f"'{self.cron}' in the time zone {self.timezone} cannot be read: write five fields, e.g. "
+                f"'0 1 * * *' for 01:00, and a zone such as Europe/Berlin ({error})"
+            ) from None
+        return self
 
 
 class ToleranceBlock(dg.Model, dg.Resolvable):
@@ -131,6 +160,7 @@ def to_mappings(fields: dict[str, str | FieldBlock]) -> tuple[FieldMapping, ...]
             values=block.values,
             empty=EmptyValue(block.empty),
             is_sensitive=block.sensitive,
+            type=FieldType(block.type) if block.type else None,
         )
         for name, block in fields.items()
     )

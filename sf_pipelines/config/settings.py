@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 PREFIX = "SF_PIPELINES_"
 DEFAULT_API_VERSION = "66.0"
 DEFAULT_EXTRACT_LAG_SECONDS = 300
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class SettingsError(Exception):
@@ -56,6 +59,14 @@ class AuthFlow(StrEnum):
     PASSWORD = "password"
 
 
+class CheckSyncs(StrEnum):
+    """What a load that contradicts the org does to the code location while it loads."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    OFF = "off"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SalesforceSettings:
     """How to reach and enter one org. Which of the optional parts is needed depends on the flow."""
@@ -86,6 +97,7 @@ class Settings:
             transactions still in flight are not missed.
         dbt_project: folder of the dbt project; None means the one that is shipped.
         dbt_target: folder for what dbt writes; None means beside the project, or under the home.
+        check_syncs: what a declared load that contradicts the org does while the code location loads.
     """
 
     home: Path
@@ -95,6 +107,7 @@ class Settings:
     extract_lag_seconds: int
     dbt_project: Path | None = None
     dbt_target: Path | None = None
+    check_syncs: CheckSyncs = CheckSyncs.REFUSE
 
     def require_database_url(self) -> Secret:
         """The database URL, or SettingsError saying how to get one."""
@@ -132,6 +145,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
         dbt_project=_folder(values, "DBT_PROJECT"),
         dbt_target=_folder(values, "DBT_TARGET"),
+        check_syncs=_word(values, "CHECK_SYNCS", CheckSyncs.REFUSE),
     )
 
 
@@ -148,12 +162,7 @@ def _lake(values: Mapping[str, str], home: Path) -> str:
 
 
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
-    flow_text = _read(values, "SALESFORCE_FLOW") or AuthFlow.CLIENT_CREDENTIALS.value
-    try:
-        flow = AuthFlow(flow_text)
-    except ValueError:
-        known = ", ".join(flow.value for flow in AuthFlow)
-        raise SettingsError(f"{PREFIX}SALESFORCE_FLOW is '{flow_text}': use one of {known}.") from None
+    flow = _word(values, "SALESFORCE_FLOW", AuthFlow.CLIENT_CREDENTIALS)
     key_file = _read(values, "SALESFORCE_JWT_PRIVATE_KEY_FILE")
     settings = SalesforceSettings(
         url=_web_address(values, "SALESFORCE_URL"),
@@ -196,6 +205,17 @@ def _web_address(values: Mapping[str, str], name: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise SettingsError(f"{PREFIX}{name} is '{text}': set it to an address that begins with https://.")
     return text.rstrip("/")
+
+
+def _word(values: Mapping[str, str], name: str, default: Word) -> Word:
+    """One of the words of an enumeration."""
+    text = _read(values, name)
+    words = type(default)
+    try:
+        return words(text) if text else default
+    except ValueError:
+        known = ", ".join(word.value for word in words)
+        raise SettingsError(f"{PREFIX}{name} is '{text}': use one of {known}.") from None
 
 
 def _secret(values: Mapping[str, str], name: str) -> Secret | None:

@@ -50,6 +50,18 @@ class EmptyValue(StrEnum):
     SET_NULL = "set_null"
 
 
+class FieldType(StrEnum):
+    """What a source column holds, in words of the source; which fields take it, `workflows.checks` knows."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    ID = "id"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldMapping:
     """One Salesforce field filled from one source column.
@@ -60,6 +72,7 @@ class FieldMapping:
         values: source value to Salesforce value; a value that is not named passes unchanged.
         empty: whether an empty value leaves the field as it is, or empties it.
         is_sensitive: whether its values go to the org and nowhere else: no ledger, log or page shows them.
+        type: what the column holds, None where the declaration does not say; held against the org's field.
     """
 
     field: str
@@ -67,6 +80,7 @@ class FieldMapping:
     values: Mapping[str, str] = dataclass_field(default_factory=dict[str, str])
     empty: EmptyValue = EmptyValue.UNCHANGED
     is_sensitive: bool = False
+    type: FieldType | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from sf_pipelines.rails.org import Org
 from sf_pipelines.rails.polling import Poller
 from sf_pipelines.rails.ports import SalesforceClient
 from sf_pipelines.rails.rest import Rest
-from sf_pipelines.rails.retries import RetryPolicy
+from sf_pipelines.rails.retries import ATTEMPTS, RetryPolicy
 from sf_pipelines.rails.transport import Transport
 from sf_pipelines.rails.urls import is_safe_url, site
 from sf_pipelines.rails.wire import Wire
@@ -31,6 +32,8 @@ def connect(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     jitter: Callable[[], float] = random.random,
     schedule: PollSchedule | None = None,
+    attempts: int = ATTEMPTS,
+    longest_wait_seconds: float = math.inf,
 ) -> SalesforceClient:
     """The ports of the org over one pool of connections, safe for threads.
 
@@ -38,14 +41,16 @@ def connect(
         sleep: waits between attempts and polls, in seconds.
         now: our clock, used for the lifetime of JWT assertions only.
         jitter: 0 to 1, spreads the waits between attempts.
+        attempts: of one request.
+        longest_wait_seconds: for a connection or an answer, where somebody waits for it.
 
     Raises:
         SettingsError: the URL is neither https nor on this machine.
     """
     _check_url(settings.url)
     meter = Meter(monotonic)
-    wire = Wire(meter)
-    retries = RetryPolicy(sleep=sleep, jitter=jitter)
+    wire = Wire(meter, longest_wait_seconds=longest_wait_seconds)
+    retries = RetryPolicy(sleep=sleep, jitter=jitter, attempts=attempts)
     transport = Transport(
         base_url=settings.url.rstrip("/"),
         api_version=settings.api_version,

@@ -5,6 +5,7 @@ Knows HTTP, not Salesforce's resources; does not authenticate by itself and repe
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -158,10 +159,15 @@ class Answer:
 
 
 class Wire:
-    """Pooled connections to the hosts of one org."""
+    """Pooled connections to the hosts of one org.
 
-    def __init__(self, meter: Meter) -> None:
+    Args:
+        longest_wait_seconds: bound of every wait for a connection or an answer.
+    """
+
+    def __init__(self, meter: Meter, *, longest_wait_seconds: float = math.inf) -> None:
         self._meter = meter
+        self._longest_wait_seconds = longest_wait_seconds
         self._session = requests.Session()
         self._session.headers.update(
             {
@@ -214,12 +220,16 @@ class Wire:
             headers={**call.headers, REQUEST_ID_HEADER: request_id},
             data=body,
             auth=_Bearer(token),
-            timeout=call.timeouts,
+            timeout=self._timeouts(call),
             allow_redirects=False,
             stream=call.is_streamed,
             verify=True,
             proxies=_proxies(base_url),
         )
+
+    def _timeouts(self, call: Call) -> tuple[float, float]:
+        connecting, reading = call.timeouts
+        return (min(connecting, self._longest_wait_seconds), min(reading, self._longest_wait_seconds))
 
 
 class _Bearer(AuthBase):

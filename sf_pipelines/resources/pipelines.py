@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import dagster as dg
 from sqlalchemy import Engine
@@ -20,6 +21,7 @@ from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.errors import SalesforceError
 from sf_pipelines.resources.dbt_project import DbtProjectError
 from sf_pipelines.workflows.errors import WorkflowError
+from sf_pipelines.workflows.known_objects import KnownObjects
 from sf_pipelines.workflows.pacing import paced
 from sf_pipelines.workflows.promises import Promises
 from sf_pipelines.workflows.tools import Tools
@@ -33,6 +35,10 @@ KNOWN_ERRORS: tuple[type[Exception], ...] = (
     DbtProjectError,
 )
 """Errors whose message is already the sentence that a person needs; anything else is a defect of ours."""
+
+
+LOOK_SECONDS = 3.0
+"""Longest wait for an org that is only looked at while definitions load."""
 
 
 class PipelinesResource(dg.ConfigurableResource):
@@ -100,3 +106,15 @@ def open_tools(settings: Settings, *, tell: Callable[[str], None]) -> Generator[
             promises=promises,
             tell=tell,
         )
+
+
+def known_objects(settings: Settings) -> KnownObjects:
+    """What the org describes, from disk where it is known; a silent org is not waited for."""
+    salesforce = settings.require_salesforce()
+    client = connect(salesforce, attempts=1, longest_wait_seconds=LOOK_SECONDS)
+    return KnownObjects(
+        settings.home / "described",
+        org=salesforce.url,
+        ask=client.org.describe,
+        clock=lambda: datetime.now(UTC),
+    )

@@ -14,7 +14,15 @@ class WorkflowError(Exception):
 
 
 class SyncError(WorkflowError):
-    """The declaration of a sync contradicts what the org describes."""
+    """The declaration of a sync contradicts what the org describes.
+
+    Attributes:
+        field: the declared field at fault, None where it is the sync as a whole.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class UnreadableError(SyncError):

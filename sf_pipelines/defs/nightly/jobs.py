@@ -7,14 +7,15 @@ from datetime import timedelta
 import dagster as dg
 
 from sf_pipelines.components.launch import NEXT_START_TAG
+from sf_pipelines.components.schedules import OWN_SCHEDULE
 from sf_pipelines.resources.pipelines import PipelinesResource
 
 NIGHTLY = timedelta(days=1)
 
 nightly_load = dg.define_asset_job(
     "nightly_load",
-    selection=dg.AssetSelection.groups("load"),
-    description="Every load of a night, parents before children.",
+    selection=dg.AssetSelection.groups("load") - dg.AssetSelection.tag(*OWN_SCHEDULE),
+    description="Every load without a schedule of its own, parents before children.",
 )
 
 nightly_extract = dg.define_asset_job(

@@ -1,0 +1,33 @@
+"""A load that runs by a schedule of its own, in place of the nightly job."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+import dagster as dg
+
+from sf_pipelines.components.sync_tags import OBJECT_TAG
+from sf_pipelines.components.yaml_models import ScheduleBlock
+from sf_pipelines.model.sync import LoadSync
+
+OWN_SCHEDULE = ("salesforce/schedule", "own")
+"""Tag of an asset that the nightly job leaves alone."""
+
+
+def sync_schedule(sync: LoadSync, key: dg.AssetKey, block: ScheduleBlock) -> dg.ScheduleDefinition:
+    """The schedule `<sync>_schedule` of the asset; off until somebody turns it on, as every schedule."""
+
+    @dg.schedule(
+        name=f"{sync.name}_schedule",
+        target=dg.AssetSelection.assets(key),
+        cron_schedule=block.cron,
+        execution_timezone=block.timezone,
+        tags={OBJECT_TAG: sync.sobject},
+        description=f"{sync.name} for the {block.day} UTC day.",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        at = context.scheduled_execution_time.astimezone(UTC)
+        day = at - timedelta(days=1) if block.day == "ended" else at
+        return dg.RunRequest(run_key=f"{sync.name}:{at:%Y-%m-%dT%H:%MZ}", partition_key=f"{day:%Y-%m-%d}")
+
+    return tick
