@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from sf_pipelines.config.change_settings import (
+    DEFAULT_CHANNELS,
+    DEFAULT_PUBSUB_URL,
+    ChangeSettings,
+    StartFrom,
+)
 
 PREFIX = "SF_PIPELINES_"
 DEFAULT_API_VERSION = "66.0"
@@ -84,6 +91,7 @@ class Settings:
         salesforce: None means the embedded emulator.
         extract_lag_seconds: how far behind the org's clock an extract window must end, so that
             transactions still in flight are not missed.
+        changes: where change events come from.
     """
 
     home: Path
@@ -91,6 +99,7 @@ class Settings:
     lake: str
     salesforce: SalesforceSettings | None
     extract_lag_seconds: int
+    changes: ChangeSettings = field(default_factory=ChangeSettings)
 
     def require_database_url(self) -> Secret:
         """The database URL, or SettingsError saying how to get one."""
@@ -126,6 +135,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lake=_lake(values, home),
         salesforce=_salesforce(values) if _read(values, "SALESFORCE_URL") else None,
         extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
+        changes=_changes(values),
     )
 
 
@@ -134,6 +144,33 @@ def _lake(values: Mapping[str, str], home: Path) -> str:
     if lake is None:
         return str(home / "lake")
     return lake if "://" in lake else str(Path(lake).absolute())
+
+
+def _changes(values: Mapping[str, str]) -> ChangeSettings:
+    named = (_read(values, "CHANNELS") or ",".join(DEFAULT_CHANNELS)).split(",")
+    channels = tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
+    strangers = [name for name in channels if not name.startswith("/data/")]
+    if strangers or not channels:
+        raise SettingsError(
+            f"{PREFIX}CHANNELS names '{', '.join(strangers)}': set it to channels such as "
+            "/data/ChangeEvents or /data/AccountChangeEvent, with commas between them."
+        )
+    has_url = _read(values, "PUBSUB_URL") is not None
+    return ChangeSettings(
+        pubsub_url=_web_address(values, "PUBSUB_URL") if has_url else DEFAULT_PUBSUB_URL,
+        channels=channels,
+        first_start=_start(values, "FIRST_START", StartFrom.LATEST),
+        restart=_start(values, "RESTART", StartFrom.EARLIEST),
+    )
+
+
+def _start(values: Mapping[str, str], name: str, default: StartFrom) -> StartFrom:
+    text = _read(values, f"CHANGES_{name}")
+    try:
+        return StartFrom(text) if text else default
+    except ValueError:
+        known = " or ".join(StartFrom)
+        raise SettingsError(f"{PREFIX}CHANGES_{name} is '{text}': use {known}.") from None
 
 
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
