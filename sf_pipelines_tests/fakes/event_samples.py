@@ -11,7 +11,10 @@ from fastavro import parse_schema, schemaless_writer
 
 from sf_pipelines.rails.change_ports import ReceivedEvent
 
-CHANGE_TYPES = ["CREATE", "UPDATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW", "SNAPSHOT"]
+CHANGE_TYPES = [
+    *("CREATE", "UPDATE", "DELETE", "UNDELETE"),
+    *("GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW", "SNAPSHOT"),
+]
 COMMITTED_MS = 1_767_614_400_123
 
 HEADER_FIELDS = [
