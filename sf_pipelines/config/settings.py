@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
+
+from sf_pipelines.config.change_settings import (
+    DEFAULT_CHANNELS,
+    DEFAULT_PUBSUB_URL,
+    ChangeSettings,
+    StartFrom,
+)
 
 PREFIX = "SF_PIPELINES_"
 DEFAULT_API_VERSION = "66.0"
@@ -98,6 +105,7 @@ class Settings:
         dbt_project: folder of the dbt project; None means the one that is shipped.
         dbt_target: folder for what dbt writes; None means beside the project, or under the home.
         check_syncs: what a declared load that contradicts the org does while the code location loads.
+        changes: where change events come from.
     """
 
     home: Path
@@ -108,6 +116,7 @@ class Settings:
     dbt_project: Path | None = None
     dbt_target: Path | None = None
     check_syncs: CheckSyncs = CheckSyncs.REFUSE
+    changes: ChangeSettings = field(default_factory=ChangeSettings)
 
     def require_database_url(self) -> Secret:
         """The database URL, or SettingsError saying how to get one."""
@@ -146,6 +155,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dbt_project=_folder(values, "DBT_PROJECT"),
         dbt_target=_folder(values, "DBT_TARGET"),
         check_syncs=_word(values, "CHECK_SYNCS", CheckSyncs.REFUSE),
+        changes=_changes(values),
     )
 
 
@@ -159,6 +169,33 @@ def _lake(values: Mapping[str, str], home: Path) -> str:
     if lake is None:
         return str(home / "lake")
     return lake if "://" in lake else str(Path(lake).absolute())
+
+
+def _changes(values: Mapping[str, str]) -> ChangeSettings:
+    named = (_read(values, "CHANNELS") or ",".join(DEFAULT_CHANNELS)).split(",")
+    channels = tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
+    strangers = [name for name in channels if not name.startswith("/data/")]
+    if strangers or not channels:
+        raise SettingsError(
+            f"{PREFIX}CHANNELS names '{', '.join(strangers)}': set it to channels such as "
+            "/data/ChangeEvents or /data/AccountChangeEvent, with commas between them."
+        )
+    has_url = _read(values, "PUBSUB_URL") is not None
+    return ChangeSettings(
+        pubsub_url=_web_address(values, "PUBSUB_URL") if has_url else DEFAULT_PUBSUB_URL,
+        channels=channels,
+        first_start=_start(values, "FIRST_START", StartFrom.LATEST),
+        restart=_start(values, "RESTART", StartFrom.EARLIEST),
+    )
+
+
+def _start(values: Mapping[str, str], name: str, default: StartFrom) -> StartFrom:
+    text = _read(values, f"CHANGES_{name}")
+    try:
+        return StartFrom(text) if text else default
+    except ValueError:
+        known = " or ".join(StartFrom)
+        raise SettingsError(f"{PREFIX}CHANGES_{name} is '{text}': use {known}.") from None
 
 
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:

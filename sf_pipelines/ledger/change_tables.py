@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from sf_pipelines.config.change_settings import StartFrom
 from sf_pipelines.ledger.tables import metadata
-from sf_pipelines.model.change import ChangeType, StartFrom
+from sf_pipelines.model.change import ChangeType
 from sf_pipelines.model.gap import GapCause, RepairState
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, delete, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from sf_pipelines.config.change_settings import StartFrom
 from sf_pipelines.ledger.change_copying import copy_events
 from sf_pipelines.ledger.change_queries import ChannelState, read_channel
 from sf_pipelines.ledger.change_tables import change_event, event_schema, replay_position, stream_start
@@ -21,7 +22,7 @@ from sf_pipelines.ledger.engine import LedgerError, transaction
 from sf_pipelines.ledger.gap_verbs import GapVerbs, put_gap
 from sf_pipelines.ledger.jsonable import storable
 from sf_pipelines.ledger.verbs import utc_now
-from sf_pipelines.model.change import ReplayPosition, StartFrom, StreamedEvent
+from sf_pipelines.model.change import ReplayPosition, StreamedEvent
 from sf_pipelines.model.gap import Gap
 
 

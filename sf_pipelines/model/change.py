@@ -91,13 +91,6 @@ class UndecodableEvent:
 StreamedEvent = ChangeEvent | UndecodableEvent
 
 
-class StartFrom(StrEnum):
-    """Where a stream begins that has no position to go on from."""
-
-    EARLIEST = "earliest"
-    LATEST = "latest"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplayPosition:
     """How far a channel is stored.

@@ -52,11 +52,13 @@ class Grant:
 
     Attributes:
         user_id: of the user that the token stands for, None where the answer has no identity URL.
+        org_id: of the user's org, likewise.
     """
 
     access_token: Secret
     instance_url: str
     user_id: str | None = None
+    org_id: str | None = None
 
 
 class Authenticator:
@@ -112,10 +114,12 @@ class Authenticator:
             raise answer.unexpected("a token answer holds access_token and instance_url")
         if not is_safe_url(instance_url):
             raise answer.unexpected("its instance_url is not https, so no token is sent there")
+        org_id, user_id = _identity(data.get("id"))
         return Grant(
             access_token=Secret(token),
             instance_url=instance_url.rstrip("/"),
-            user_id=_user_id(data.get("id")),
+            user_id=user_id,
+            org_id=org_id,
         )
 
     def _post_form(self) -> Answer:
@@ -212,6 +216,9 @@ def _reveal(secret: Secret | None) -> str:
     return "" if secret is None else secret.reveal()
 
 
-def _user_id(identity_url: Any) -> str | None:
-    """The last part of `https://login.salesforce.com/id/<org>/<user>` ([D] RESTG)."""
-    return identity_url.rstrip("/").rpartition("/")[2] or None if isinstance(identity_url, str) else None
+def _identity(identity_url: Any) -> tuple[str | None, str | None]:
+    """Org and user, the last parts of `https://login.salesforce.com/id/<org>/<user>` ([D] RESTG)."""
+    if not isinstance(identity_url, str):
+        return None, None
+    before, _, user_id = identity_url.rstrip("/").rpartition("/")
+    return before.rpartition("/")[2] or None, user_id or None

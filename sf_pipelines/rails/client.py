@@ -17,6 +17,7 @@ from sf_pipelines.rails.meter import Meter
 from sf_pipelines.rails.org import Org
 from sf_pipelines.rails.polling import Poller
 from sf_pipelines.rails.ports import SalesforceClient
+from sf_pipelines.rails.pubsub import PubSub
 from sf_pipelines.rails.rest import Rest
 from sf_pipelines.rails.retries import ATTEMPTS, RetryPolicy
 from sf_pipelines.rails.transport import Transport
@@ -66,6 +67,30 @@ def connect(
         ingest=BulkIngest(transport, poller),
         queries=BulkQuery(transport, poller),
     )
+
+
+def connect_changes(
+    settings: SalesforceSettings,
+    pubsub_url: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    jitter: Callable[[], float] = random.random,
+) -> PubSub:
+    """The change events of the org over one connection; close it at the end. The arguments are `connect`'s.
+
+    Raises:
+        SettingsError: one of both URLs is neither https nor on this machine.
+    """
+    _check_url(settings.url)
+    authenticator = Authenticator(
+        settings,
+        wire=Wire(Meter(monotonic)),
+        retries=RetryPolicy(sleep=sleep, jitter=jitter),
+        now=now,
+    )
+    return PubSub(pubsub_url, authenticator, monotonic=monotonic)
 
 
 def _check_url(url: str) -> None:

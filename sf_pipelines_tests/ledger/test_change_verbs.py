@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select
 
+from sf_pipelines.config.change_settings import StartFrom
 from sf_pipelines.ledger.change_queries import (
     change_counts,
     channel_states,
@@ -17,7 +18,7 @@ from sf_pipelines.ledger.change_queries import (
 from sf_pipelines.ledger.change_tables import change_event
 from sf_pipelines.ledger.change_verbs import ChangeLedger, ChannelTakenError, StoredBatch, mark_applied
 from sf_pipelines.ledger.locks import ChannelBusyError, channel_lock
-from sf_pipelines.model.change import ReplayPosition, StartFrom, StreamedEvent
+from sf_pipelines.model.change import ReplayPosition, StreamedEvent
 from sf_pipelines.model.gap import Gap, GapCause
 from sf_pipelines_tests.ledger.change_samples import CHANNEL, HOLDER, change, undecodable
 from sf_pipelines_tests.ledger.samples import NOON, Clock
