@@ -98,6 +98,19 @@ def emulator(
         str | None,
         typer.Option(help="Records to begin with: 'Account=1000,Contact=5000', or a YAML file of counts."),
     ] = None,
+    pubsub_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve change events by the Pub/Sub API too (gRPC); 0 takes a free port."
+        ),
+    ] = None,
+    change_events: Annotated[
+        str | None,
+        typer.Option(
+            help="Objects whose changes make events: 'Account,Contact', or '' for none; by default five "
+            "with --pubsub-port, none without."
+        ),
+    ] = None,
     profile: Annotated[
         Literal["instant", "realistic"], typer.Option(help="How slow requests, triggers and Bulk jobs are.")
     ] = "instant",
@@ -115,6 +128,8 @@ def emulator(
         jwt_certificate=jwt_certificate,
         rotates_refresh_tokens=rotate_refresh_tokens,
         seed=seed,
+        pubsub_port=pubsub_port,
+        change_events=change_events,
         profile=profile,
     )
 

@@ -96,6 +96,7 @@ class Clock:
         finally:
             with self.changed:
                 self.waiting -= 1
+                self.changed.notify_all()
 
     def _wait(self, is_met: Callable[[], bool], until: datetime | None) -> bool:
         while True:

@@ -20,6 +20,7 @@ DAILY_BULK_RECORDS = "DailyBulkRecords"
 DAILY_QUERY_JOBS = "DailyBulkV2QueryJobs"
 DAILY_QUERY_STORAGE = "DailyBulkV2QueryFileStorageMB"
 DATA_STORAGE = "DataStorageMB"
+DELIVERED_EVENTS = "DailyDeliveredPlatformEvents"
 
 _DAY_MINUTES = 24 * 60
 _HOUR_MINUTES = 60
@@ -53,7 +54,8 @@ LIMIT_KINDS: Mapping[str, LimitKind] = {
     DAILY_QUERY_JOBS: LimitKind(maximum=10_000),
     DAILY_QUERY_STORAGE: LimitKind(maximum=976_562, pieces_per_unit=1024 * 1024),
     "DailyAsyncApexExecutions": LimitKind(maximum=250_000),
-    "DailyDeliveredPlatformEvents": LimitKind(maximum=25_000),
+    # [D] section 7.1: of an Enterprise org; each subscriber's copy of an event counts.
+    DELIVERED_EVENTS: LimitKind(maximum=25_000),
     "DailyStandardVolumePlatformEvents": LimitKind(maximum=25_000),
     "HourlyPublishedPlatformEvents": _hourly(250_000),
     "HourlyPublishedStandardVolumePlatformEvents": _hourly(1_000),
@@ -111,6 +113,13 @@ class _Gauge:
             self._buckets.append([minute, pieces])
         self._used += pieces
 
+    def spend(self, minute: int, pieces: int) -> None:
+        """Count them, and take them from what a neighbour leaves."""
+        self.add(minute, pieces)
+        if self.kept_by_neighbour is not None:
+            left = self.kept_by_neighbour - -(-pieces // self.kind.pieces_per_unit)
+            self.kept_by_neighbour = max(0, left)
+
     def restart(self, minute: int, pieces: int) -> None:
         self._buckets.clear()
         self._used = 0
@@ -159,11 +168,21 @@ class LimitBook:
             overshoot = self._overshoot if name == DAILY_API_REQUESTS else 0.0
             if gauge.pieces_left(minute, overshoot) < pieces:
                 return False
-            gauge.add(minute, pieces)
-            if gauge.kept_by_neighbour is not None:
-                left = gauge.kept_by_neighbour - -(-pieces // gauge.kind.pieces_per_unit)
-                gauge.kept_by_neighbour = max(0, left)
+            gauge.spend(minute, pieces)
             return True
+
+    def spend_up_to(self, name: str, pieces: int) -> int:
+        """Count as many of `pieces` as still fit; their number."""
+        with self._lock:
+            gauge, minute = self._gauges[name], self._minute()
+            fitting = max(0, min(pieces, gauge.pieces_left(minute, 0.0)))
+            gauge.spend(minute, fitting)
+            return fitting
+
+    def left(self, name: str) -> int:
+        """Pieces that still fit."""
+        with self._lock:
+            return self._gauges[name].pieces_left(self._minute(), 0.0)
 
     def used(self, name: str) -> int:
         """Units used inside the window that ends now, by whomever."""

@@ -6,11 +6,13 @@ sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from sqlite3 import Connection
 from typing import Any, TypeVar
 
+from sf_pipelines.emulator.changes.bus import ChangeBus
+from sf_pipelines.emulator.changes.settings import ChangeSettings
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.dml.cells import cell_parser
 from sf_pipelines.emulator.dml.engine import Dml
@@ -40,8 +42,24 @@ class Org:
     the results; errors of the whole call are raised as SalesforceError.
     """
 
-    def __init__(self, *, schema: OrgSchema, clock: Clock, path: str = ":memory:") -> None:
-        """Open the org stored at `path`, or make a new one with one integration user."""
+    def __init__(
+        self,
+        *,
+        schema: OrgSchema,
+        clock: Clock,
+        path: str = ":memory:",
+        change_entities: Iterable[str] = (),
+        change_settings: ChangeSettings | None = None,
+    ) -> None:
+        """Open the org stored at `path`, or make a new one with one integration user.
+
+        Args:
+            schema: its objects.
+            clock: its time.
+            path: of a SQLite file.
+            change_entities: objects whose changes make events, in the standard channel.
+            change_settings: figures of change events; the documented ones when None.
+        """
         self.schema = schema
         self.clock = clock
         self._store = Store(path, schema)
@@ -49,6 +67,9 @@ class Org:
         self.transactions = Transactions(self._store, clock)
         self._dml = Dml(self._store, clock, self.ids, self.transactions)
         self.org_id, self.user_id = self._identity()
+        self.changes = ChangeBus(
+            self._store, clock, lambda: self.user_id, selected=change_entities, settings=change_settings
+        )
 
     def create(
         self,
@@ -228,17 +249,19 @@ class Org:
 
     def replace_by(self, source: Connection) -> None:
         """Let the org be as it was when `source` was filled by `copy_into`."""
-        with self._store.lock:
+        with self.changes.capture.paused():
             self._store.replace_by(source)
             self.ids.reset(self._store.id_counters())
+            self.changes.capture.reset_stream()
 
     def reset(self) -> None:
         """Empty the org and make its integration user again; ids start anew, waiting transactions fail."""
         self.transactions.interrupt()
-        with self._store.lock:
+        with self.changes.capture.paused():
             self._store.clear()
             self.ids.reset()
             self.org_id, self.user_id = self._identity()
+            self.changes.reset()
 
     def close(self) -> None:
         """Store the id counters and close the database."""

@@ -29,7 +29,7 @@ def salesforce_emulator(pytestconfig: pytest.Config) -> Iterator[EmulatorServer]
     from sf_pipelines.emulator.server import EmulatorServer
 
     paths = pytestconfig.getini("salesforce_schema")
-    with EmulatorServer(schema_path=paths[0] if paths else None) as server:
+    with EmulatorServer(schema_path=paths[0] if paths else None, pubsub_port=0) as server:
         yield server
 
 

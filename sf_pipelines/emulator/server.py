@@ -25,6 +25,8 @@ from sf_pipelines.emulator.auth.credentials import EmulatorCredentials
 from sf_pipelines.emulator.auth.sessions import DEFAULT_LIFETIME_SECONDS
 from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.certificate import LocalCertificate
+from sf_pipelines.emulator.changes.channels import DEFAULT_SELECTION
+from sf_pipelines.emulator.changes.settings import ChangeSettings
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.control.resetting import let_go
 from sf_pipelines.emulator.faults.middleware import FaultyApp
@@ -32,6 +34,7 @@ from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.latency.profile import DEFAULT_SEED, INSTANT, Latency, LatencyProfile
 from sf_pipelines.emulator.listening import EmulatorError, listen, serve
 from sf_pipelines.emulator.org import Org
+from sf_pipelines.emulator.pubsub.server import serve_pubsub
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import OrgSchema
 from sf_pipelines.emulator.seed.plan import SeedError, SeedPlan
@@ -64,6 +67,9 @@ class EmulatorServer:
         profile: LatencyProfile = INSTANT,
         latency_seed: int = DEFAULT_SEED,
         api_overshoot: float = 0.0,
+        pubsub_port: int | None = None,
+        change_entities: Sequence[str] | None = None,
+        change_settings: ChangeSettings | None = None,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -81,6 +87,12 @@ class EmulatorServer:
             profile: how slow the org is.
             latency_seed: of the durations that are drawn from the profile.
             api_overshoot: share by which the daily API requests may pass their maximum.
+            pubsub_port: of the Pub/Sub API, by TLS where there is a `tls_port`; 0 takes a free one, None
+                leaves it out.
+            change_entities: objects that are selected for change events at the start. When None: those that
+                the schema file selects; if it selects none, Account, Contact, Opportunity, Lead and Case with
+                a `pubsub_port`, and none without.
+            change_settings: figures of change events; the documented ones when None.
         """
         self._port = port
         self._tls_port = tls_port
@@ -94,6 +106,9 @@ class EmulatorServer:
         self._bulk = bulk
         self._latency = Latency(profile, latency_seed)
         self._api_overshoot = api_overshoot
+        self._pubsub_port = pubsub_port
+        self._change_entities = change_entities
+        self._change_settings = change_settings
         self._resources = ExitStack()
         self._surface: Surface | None = None
         self._credentials: EmulatorCredentials | None = None
@@ -160,9 +175,12 @@ class EmulatorServer:
             surface.workers.start()
             opened.callback(surface.workers.stop)
             opened.callback(let_go, surface)
+            address = None
+            if self._pubsub_port is not None:
+                address = serve_pubsub(opened, surface, self._pubsub_port, certificate)
             self._surface = surface
             self._certificate = certificate
-            self._credentials = _credentials(surface, [one.url for one in listeners], certificate)
+            self._credentials = _credentials(surface, [one.url for one in listeners], certificate, address)
             self._resources = opened.pop_all()
 
     def stop(self) -> None:
@@ -176,7 +194,13 @@ class EmulatorServer:
         schema = _load_schema(self._schema_path)
         try:
             path, spool = self._places(opened)
-            org = Org(schema=schema, clock=self._clock, path=path)
+            org = Org(
+                schema=schema,
+                clock=self._clock,
+                path=path,
+                change_entities=self._selected(schema),
+                change_settings=self._change_settings,
+            )
             opened.callback(org.close)
             return make_surface(
                 org,
@@ -195,6 +219,13 @@ class EmulatorServer:
             raise EmulatorError(
                 f"There is neither a PEM certificate nor a PEM public key in {self._jwt_public_key_path}."
             ) from error
+
+    def _selected(self, schema: OrgSchema) -> Sequence[str]:
+        """The objects whose changes make events."""
+        if self._change_entities is not None:
+            return self._change_entities
+        marked = [item.name for item in schema.objects.values() if item.change_events]
+        return marked or (() if self._pubsub_port is None else DEFAULT_SELECTION)
 
     def _places(self, opened: ExitStack) -> tuple[str, Path]:
         if self._org_path is None:
@@ -276,7 +307,7 @@ def _make_certificate(opened: ExitStack) -> LocalCertificate:
 
 
 def _credentials(
-    surface: Surface, urls: Sequence[str], certificate: LocalCertificate | None
+    surface: Surface, urls: Sequence[str], certificate: LocalCertificate | None, pubsub_address: str | None
 ) -> EmulatorCredentials:
     oauth = surface.oauth
     return EmulatorCredentials(
@@ -289,4 +320,5 @@ def _credentials(
         access_token=oauth.open_session().token,
         tls_url=None if certificate is None else urls[1],
         ca_file=None if certificate is None else str(certificate.ca_file),
+        pubsub_address=pubsub_address,
     )

@@ -7,7 +7,7 @@ Belongs here: SQL that knows no Salesforce rule. Not here: validation (dml/), SO
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from threading import RLock
@@ -91,6 +91,10 @@ class Store:
         self.schema = schema
         self._depth = 0
         self._outermost: Transaction | None = None
+        self.before_commit: Callable[[], bool] | None = None
+        """Called inside each outermost transaction, before it is committed; true: there is news to tell."""
+        self.after_commit: Callable[[], object] | None = None
+        """Called after a transaction with news, without the lock."""
         self.storage = StorageMeter(self.count_live_rows)
         self._db = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, cached_statements=_CACHED_STATEMENTS
@@ -162,6 +166,7 @@ class Store:
 
         Inside another transaction of the same thread it is a savepoint of that one.
         """
+        has_news = False
         with self.lock:
             transaction = Transaction(is_nested=self._depth > 0)
             if not transaction.is_nested:
@@ -175,21 +180,35 @@ class Store:
                 raise
             finally:
                 self._depth -= 1
-                self._end(transaction)
+                has_news = self._end(transaction)
+        if has_news and self.after_commit is not None:
+            self.after_commit()
 
     @property
     def locks(self) -> LocksOfTransaction | None:
         """The row locks of the running transaction."""
         return self._outermost.locks if self._outermost is not None else None
 
-    def _end(self, transaction: Transaction) -> None:
+    def _end(self, transaction: Transaction) -> bool:
         if self._depth == 0:
             self._outermost = None
-            self._db.execute("ROLLBACK" if transaction.is_rolled_back else "COMMIT")
-            return
+            return self._end_outermost(transaction)
         if transaction.is_rolled_back:
             self._db.execute(f"ROLLBACK TO s{self._depth}")
         self._db.execute(f"RELEASE s{self._depth}")
+        return False
+
+    def _end_outermost(self, transaction: Transaction) -> bool:
+        if transaction.is_rolled_back:
+            self._db.execute("ROLLBACK")
+            return False
+        try:
+            has_news = self.before_commit is not None and self.before_commit()
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return has_news
 
     def select_in(self, select: str, column: str, values: Iterable[Any], tail: str = "") -> Iterator[Any]:
         """The rows of `select ... WHERE column IN values tail`, in chunks; hold the lock while reading."""

@@ -18,6 +18,8 @@ def run_emulator(
     jwt_certificate: Path | None,
     rotates_refresh_tokens: bool,
     seed: str | None,
+    pubsub_port: int | None = None,
+    change_events: str | None = None,
     profile: str = INSTANT.name,
 ) -> None:
     """Serve until SIGINT or SIGTERM; the arguments are those of EmulatorServer and `run_foreground`.
@@ -33,5 +35,11 @@ def run_emulator(
         jwt_public_key_path=jwt_certificate,
         rotates_refresh_tokens=rotates_refresh_tokens,
         profile=PROFILES[profile],
+        pubsub_port=pubsub_port,
+        change_entities=None if change_events is None else _names(change_events),
     )
     run_foreground(server, as_json=as_json, seed=seed)
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]

@@ -74,6 +74,7 @@ def open_sandbox(*, fresh: bool, org_starts_at: datetime | None = None) -> Gener
                 port=0,
                 clock=Clock(org_starts_at) if org_starts_at else None,
                 org_path=settings.home / "org.sqlite",
+                pubsub_port=0,
             )
             org = stack.enter_context(server).credentials
             environment |= _org_environment(org)

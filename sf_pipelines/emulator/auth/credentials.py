@@ -29,9 +29,11 @@ class EmulatorCredentials:
     tls_url: str | None = None
     ca_file: str | None = None
     """A PEM file with the authority behind `tls_url`; it is deleted when the server stops."""
+    pubsub_address: str | None = None
+    """Host and port of the Pub/Sub API; by TLS with the same certificate where there is a `tls_url`."""
 
     def as_dict(self) -> dict[str, str]:
-        """The keys of the JSON line that the foreground server prints; those of TLS only where it is on."""
+        """The keys of the JSON line that the foreground server prints, none for parts that are off."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {name: value for name, value in values.items() if value is not None}
 

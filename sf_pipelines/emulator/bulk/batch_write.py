@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sf_pipelines.emulator.bulk.header import BoundColumn
 from sf_pipelines.emulator.bulk.row_columns import ParsedRows
@@ -18,12 +19,16 @@ from sf_pipelines.emulator.bulk.settings import (
     LOCK_RETRIES,
     BulkSettings,
 )
+from sf_pipelines.emulator.changes.origin import WriteOrigin, writing_as
 from sf_pipelines.emulator.dml.batch import RecordColumns
 from sf_pipelines.emulator.dml.refusals import LOCK_CODE, InjectedError
 from sf_pipelines.emulator.ids import SHORT_CHARS, is_well_formed, to_18
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult, RowResults
 from sf_pipelines.emulator.temporal import to_epoch_ms
+
+# [D] section 7.2: the word for both Bulk APIs in a change's origin.
+_API = "bulkapi"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +45,36 @@ class BatchOutcome:
     """The modelled part: the org's automation."""
 
 
+class OriginOfJob(Protocol):
+    """What a job of either Bulk API knows of the call that made it."""
+
+    @property
+    def api_version(self) -> str:
+        """As "66.0"."""
+        ...
+
+    @property
+    def created_by(self) -> str:
+        """The user's id."""
+        ...
+
+    @property
+    def client(self) -> str | None:
+        """The client that the call named."""
+        ...
+
+
+def job_origin(job: OriginOfJob) -> WriteOrigin:
+    """Where a job's changes come from. The org commits each chunk, however many are written here at once."""
+    return WriteOrigin(
+        api=_API,
+        version=job.api_version,
+        user_id=job.created_by,
+        client=job.client,
+        rows_per_transaction=CHUNK_ROWS,
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WriteTarget:
     """What a job does with its records, and for whom."""
@@ -47,7 +82,7 @@ class WriteTarget:
     operation: str
     sobject: str
     external_id_field: str | None
-    user_id: str
+    origin: WriteOrigin
 
 
 @dataclass(slots=True)
@@ -145,8 +180,11 @@ class BatchWrite:
         return RowResults.of(results)
 
     def _apply(self, records: RecordColumns) -> RowResults:
+        with writing_as(self.target.origin):
+            return self._apply_as(self.target.origin.user_id, records)
+
+    def _apply_as(self, user_id: str, records: RecordColumns) -> RowResults:
         target, org = self.target, self.org
-        user_id = target.user_id
         if target.operation == "insert":
             return org.create(target.sobject, records, user_id=user_id)
         if target.operation == "update":

@@ -12,7 +12,13 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from dataclasses import dataclass
 
-from sf_pipelines.emulator.bulk.batch_write import BatchOutcome, BatchWrite, WriteTarget, with_row_errors
+from sf_pipelines.emulator.bulk.batch_write import (
+    BatchOutcome,
+    BatchWrite,
+    WriteTarget,
+    job_origin,
+    with_row_errors,
+)
 from sf_pipelines.emulator.bulk.csv_source import CsvSource, RowBatch
 from sf_pipelines.emulator.bulk.header import BoundColumn, bind_header
 from sf_pipelines.emulator.bulk.job_store import JobStore
@@ -108,7 +114,7 @@ class IngestRun:
             operation=self.job.operation,
             sobject=self.job.sobject,
             external_id_field=self.job.external_id_field,
-            user_id=self.job.created_by,
+            origin=job_origin(self.job),
         )
         parsed = parse_rows(columns, rows)
         write = BatchWrite(org=self.org, target=target, settings=self.settings, columns=columns)

@@ -34,6 +34,7 @@ def new_job(surface: Surface, request: ApiRequest, kind: JobKind, facts: dict[st
         created_ms=now_ms,
         modified_ms=now_ms,
         api_version=request.version,
+        client=request.client_name,
         **facts,
     )
 

@@ -33,6 +33,8 @@ class Job:
     created_ms: int
     modified_ms: int
     api_version: str
+    client: str | None = None
+    """The client that the create call named; its changes have it in their origin."""
     column_delimiter: str = "COMMA"
     line_ending: str = "LF"
     external_id_field: str | None = None

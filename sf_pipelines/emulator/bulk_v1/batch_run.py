@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Executor
 
-from sf_pipelines.emulator.bulk.batch_write import BatchWrite, WriteTarget, with_row_errors
+from sf_pipelines.emulator.bulk.batch_write import BatchWrite, WriteTarget, job_origin, with_row_errors
 from sf_pipelines.emulator.bulk.ingest_run import OUT_OF_TIME
 from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
@@ -75,7 +75,7 @@ class ClassicRunner:
             operation=job.operation,
             sobject=job.sobject,
             external_id_field=job.external_id_field,
-            user_id=job.created_by,
+            origin=job_origin(job),
         )
         write = BatchWrite(org=self._org, target=target, settings=self._settings, columns=content.columns)
         outcome = with_row_errors(content.parsed, content.size, write.run(content.parsed.records))

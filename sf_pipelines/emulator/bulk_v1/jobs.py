@@ -54,6 +54,7 @@ class ClassicJob:
     created_ms: int
     modified_ms: int
     api_version: str
+    client: str | None = None
     external_id_field: str | None = None
     assignment_rule_id: str | None = None
     state: JobState = "Open"

@@ -58,6 +58,7 @@ def create_job(surface: Surface, request: ApiRequest) -> ApiResponse:
         created_ms=now_ms,
         modified_ms=now_ms,
         api_version=request.version,
+        client=request.client_name,
         **facts,
     )
     if "sforce-enable-pkchunking" in request.headers and job.is_query:

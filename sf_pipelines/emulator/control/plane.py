@@ -13,7 +13,7 @@ from typing import Any, cast
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sf_pipelines.emulator.control import faults, measures, rows
+from sf_pipelines.emulator.control import changes, faults, measures, rows
 from sf_pipelines.emulator.control.call import Action, ControlCall
 from sf_pipelines.emulator.control.resetting import read_info, reset_all
 from sf_pipelines.emulator.errors import SalesforceError
@@ -42,6 +42,9 @@ _RESOURCES: Mapping[str, Mapping[str, Action]] = {
     "faults": {"GET": faults.list_faults, "POST": faults.add_fault, "DELETE": faults.clear_faults},
     "faults/{name}": {"GET": faults.read_fault, "DELETE": faults.remove_fault},
     "faults/{name}/release": {"POST": faults.release_fault},
+    "changes": {"GET": changes.read_changes},
+    "changes/channels": {"GET": changes.list_channels, "POST": changes.put_channel},
+    "changes/channels/{name}": {"DELETE": changes.drop_channel},
     "seed": {"POST": rows.seed},
     "undelete": {"POST": rows.undelete},
     "dump": {"GET": rows.dump},

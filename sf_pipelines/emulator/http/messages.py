@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from sf_pipelines.emulator.auth.sessions import Session
+from sf_pipelines.emulator.changes.origin import WriteOrigin
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.call_options import client_name
 from sf_pipelines.emulator.http.encodings import ENCODINGS, unpacked
@@ -68,6 +69,12 @@ class ApiRequest:
     def client_name(self) -> str | None:
         """The client that `Sforce-Call-Options` names; a change that it makes has it in its origin."""
         return client_name(self.headers)
+
+    def origin(self, api: str) -> WriteOrigin:
+        """Where the writes of this call come from, as change events tell it."""
+        return WriteOrigin(
+            api=api, version=self.version, user_id=self.session.user_id, client=self.client_name
+        )
 
     def with_body(self, body: bytes) -> ApiRequest:
         """The same request, its body read."""

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sf_pipelines.emulator.auth.sessions import Session, invalid_session
+from sf_pipelines.emulator.changes.origin import writing_as
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.answer import answer, answer_async
 from sf_pipelines.emulator.http.body_stream import BodyStream
@@ -52,7 +53,7 @@ async def serve_data(surface: Surface, request: Request) -> Response:
         return _metered(surface, error_response([limit_exceeded("TotalRequests")]), headers)
     call = _api_request(request, segments, headers, session)
     try:
-        with surface.long_requests.running():
+        with surface.long_requests.running(), writing_as(call.origin("rest")):
             response = await _run(surface, body, call)
     except SalesforceError as error:
         await body.drain()

@@ -6,7 +6,7 @@ OwnerId and the audit fields by itself.
 
 Keys of an object: `label`, `label_plural`, `key_prefix` and `name` (of a new object only; `name` is the label
 of its Name field, or `{label, format}` for an auto-number), `fields`, `triggers`, `validation_rules`,
-`duplicate_rules`.
+`duplicate_rules`, `change_events` (true selects the object for change events from the start).
 
 Keys of a field: `type` (`text` when left out; or checkbox, number, currency, percent, int, date, datetime,
 time, email, phone, url, long_text, picklist, multipicklist, lookup, master_detail, auto_number, formula; the
@@ -50,7 +50,7 @@ from sf_pipelines.emulator.schema.yaml_lines import Document, parse_yaml
 
 _STANDARD = ("user", "account", "contact", "lead", "product", "opportunity", "case", "task", "campaign")
 _RULE_KEYS = frozenset({*RULE_LISTS, "duplicate_rules"})
-_OBJECT_KEYS = frozenset({"fields", *_RULE_KEYS})
+_OBJECT_KEYS = frozenset({"fields", "change_events", *_RULE_KEYS})
 _NEW_OBJECT_KEYS = _OBJECT_KEYS | {"label", "label_plural", "key_prefix", "name"}
 _STANDARD_KEYS = frozenset(
     {
@@ -152,7 +152,16 @@ def _merge(objects: dict[str, ObjectSchema], document: Document) -> None:
             with document.at(name):
                 base = _custom_object(name, keys, own, {item.key_prefix for item in objects.values()})
         fields = _with_masters(_build(own, name, document), name, document)
+        with document.at(name, "change_events"):
+            base = replace(base, change_events=_flag(keys, "change_events", name))
         objects[name] = _with_rules(_placed(base, fields), keys, document)
+
+
+def _flag(keys: _Raw, name: str, place: str) -> bool:
+    value = keys.get(name, False)
+    if not isinstance(value, bool):
+        raise SchemaError(f"{place}.{name} is true or false, not {value!r}.")
+    return value
 
 
 def _placed(base: ObjectSchema, fields: tuple[FieldSchema, ...]) -> ObjectSchema:

@@ -158,6 +158,8 @@ class ObjectSchema:
     record_rules: tuple[RecordRule, ...] = ()
     """Triggers and validation rules, in the order in which they are asked."""
     duplicate_rules: tuple[DuplicateRule, ...] = ()
+    change_events: bool = False
+    """True when the schema file selects the object for change events."""
 
     @cached_property
     def _by_name(self) -> dict[str, FieldSchema]:

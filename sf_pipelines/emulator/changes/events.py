@@ -1,0 +1,223 @@
+"""From the logged rows of a transaction to its change events.
+
+What happens to one record in one transaction is one event, equal changes of several records are one, and what
+is too much for a transaction overflows ([D] sections 7.2 and 7.4).
+Belongs here: net effect, merging, numbering, overflow. Not here: bytes (encoding.py), reading the log
+(log.py). Imports replay, shapes, tables.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sf_pipelines.emulator.changes import replay
+from sf_pipelines.emulator.changes.shapes import EventShape
+from sf_pipelines.emulator.changes.tables import BEFORE, HEAD_COLUMNS, MARK, WILDCARD, LoggedTransaction
+
+OVERFLOW_ID = "000000000000000AAA"
+GAP_OVERFLOW = "GAP_OVERFLOW"
+# [I] records that one event names at most, so that it stays below a megabyte.
+MAX_MERGED_IDS = 200
+# [I] where the org's commit numbers begin.
+_FIRST_COMMIT_NUMBER = 10_000_000_000_000
+_NAMESPACE = uuid.UUID("8b0e4a52-6f0c-4d0e-9a53-6b6f0a2f7c11")
+_WITH_VALUES = frozenset({"CREATE", "UPDATE", "UNDELETE"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeEvent:
+    """One change event. `values`, `changed` and `nulled` go by the leaves of its shape."""
+
+    number: int
+    shape: EventShape
+    change_type: str
+    record_ids: Sequence[str]
+    transaction_key: str
+    sequence: int
+    commit_number: int
+    transaction: LoggedTransaction
+    values: Mapping[int, Any] = field(default_factory=dict[int, Any])
+    """Leaf to its stored value, those that are null left out."""
+    before: Mapping[int, Any] = field(default_factory=dict[int, Any])
+    """Of an update: leaf to the value that it had."""
+    changed: tuple[int, ...] = ()
+    """Of an update."""
+
+    @property
+    def id(self) -> str:
+        """The event's own UUID."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.transaction_key}/{self.number}"))
+
+    @property
+    def nulled(self) -> tuple[int, ...]:
+        """The changed leaves that are null now."""
+        return tuple(leaf for leaf in self.changed if leaf not in self.values)
+
+    def as_gap(self) -> ChangeEvent:
+        """What is told in its place when it can't be told itself."""
+        return replace(self, change_type=f"GAP_{self.change_type}", values={}, before={}, changed=())
+
+
+@dataclass(kw_only=True, slots=True)
+class _Net:
+    """What a transaction did to one record in all."""
+
+    row: int
+    shape: int
+    id: str
+    kind: str
+    last_kind: str
+    values: Sequence[Any]
+    before: Sequence[Any] | None = None
+
+    @property
+    def change_type(self) -> str | None:
+        """The first change, unless the record is gone; None when it was never there for anybody."""
+        was_there = self.kind not in ("CREATE", "UNDELETE")
+        if self.last_kind == "DELETE":
+            return "DELETE" if was_there else None
+        return "UPDATE" if was_there else self.kind
+
+    def changed(self) -> tuple[int, ...]:
+        before = self.before
+        if before is None:
+            return ()
+        return tuple(at for at, value in enumerate(self.values) if value != before[at])
+
+
+def events_of(
+    transaction: LoggedTransaction, rows: Sequence[Sequence[Any]], shapes: Mapping[int, EventShape]
+) -> list[ChangeEvent]:
+    """The events of a transaction in order.
+
+    Args:
+        transaction: as it was logged.
+        rows: of the log, those of the transaction.
+        shapes: by number, those of the rows at least.
+    """
+    events: list[ChangeEvent] = []
+    for part in _parts(rows, transaction.rows_per_part):
+        events += _Part(transaction, part[0][0], part[-1][0], shapes).events(part)
+    return events
+
+
+def _parts(rows: Sequence[Sequence[Any]], records: int | None) -> Iterator[Sequence[Sequence[Any]]]:
+    if records is None:
+        yield rows
+        return
+    start = count = 0
+    for at, row in enumerate(rows):
+        if row[2] == BEFORE:
+            continue
+        count += 1
+        if count == records:
+            yield rows[start : at + 1]
+            start, count = at + 1, 0
+    if start < len(rows):
+        yield rows[start:]
+
+
+class _Part:
+    """A transaction as clients see it."""
+
+    def __init__(
+        self, transaction: LoggedTransaction, first: int, last: int, shapes: Mapping[int, EventShape]
+    ) -> None:
+        self._transaction = transaction
+        self._last = last
+        self._shapes = shapes
+        self._commit_number = _FIRST_COMMIT_NUMBER + first
+        self._key = str(uuid.uuid5(_NAMESPACE, f"{transaction.committed_ms}/{first}"))
+        self._merged: dict[Any, list[str]] = {}
+        self._events: list[ChangeEvent] = []
+        self._overflown: dict[str, int] = {}
+
+    def events(self, rows: Sequence[Sequence[Any]]) -> list[ChangeEvent]:
+        changes = 0
+        limit = self._transaction.overflow_at
+        for net in _net(rows):
+            change_type = net.change_type
+            if change_type is None:
+                continue
+            changed = net.changed() if change_type == "UPDATE" else ()
+            changes += max(1, len(changed))
+            if changes > limit:
+                self._overflown.setdefault(self._shapes[net.shape].sobject, net.shape)
+            else:
+                self._add(net, change_type, changed)
+        for slot, shape in enumerate(self._overflown.values(), start=1):
+            self._emit(replay.to_number(self._last, slot), shape, GAP_OVERFLOW, [OVERFLOW_ID])
+        return self._events
+
+    def _add(self, net: _Net, change_type: str, changed: tuple[int, ...]) -> None:
+        shape = self._shapes[net.shape]
+        values: dict[int, Any] = {}
+        before: dict[int, Any] = {}
+        if change_type == "UPDATE" and net.before is not None:
+            changed = tuple(sorted({*changed, shape.modified_date}))
+            values = {at: net.values[at] for at in changed if net.values[at] is not None}
+            before = {at: net.before[at] for at in changed}
+        elif change_type in _WITH_VALUES:
+            values = {at: value for at, value in enumerate(net.values) if value is not None}
+        key = (net.shape, change_type, changed, tuple(values.items()))
+        ids = self._merged.get(key)
+        if ids is not None and len(ids) < MAX_MERGED_IDS:
+            ids.append(net.id)
+            return
+        self._merged[key] = ids = [net.id]
+        self._emit(replay.to_number(net.row), net.shape, change_type, ids, values, before, changed)
+
+    def _emit(
+        self,
+        number: int,
+        shape: int,
+        change_type: str,
+        ids: list[str],
+        values: Mapping[int, Any] | None = None,
+        before: Mapping[int, Any] | None = None,
+        changed: tuple[int, ...] = (),
+    ) -> None:
+        self._events.append(
+            ChangeEvent(
+                number=number,
+                shape=self._shapes[shape],
+                change_type=change_type,
+                record_ids=ids,
+                transaction_key=self._key,
+                sequence=len(self._events) + 1,
+                commit_number=self._commit_number,
+                transaction=self._transaction,
+                values=values or {},
+                before=before or {},
+                changed=changed,
+            )
+        )
+
+
+def _net(rows: Sequence[Sequence[Any]]) -> list[_Net]:
+    """Each record once, in the order of its first change."""
+    found: dict[tuple[int, str], _Net] = {}
+    images: dict[tuple[int, str], Sequence[Any]] = {}
+    for row in rows:
+        number, shape, kind, id_ = row[:HEAD_COLUMNS]
+        if kind == MARK:
+            continue
+        key = (shape, id_)
+        values = row[HEAD_COLUMNS:]
+        if kind == BEFORE:
+            images.setdefault(key, values)
+            continue
+        known = found.get(key)
+        if known is None:
+            kind = "UPDATE" if kind == WILDCARD else kind
+            before = images.get(key)
+            found[key] = _Net(
+                row=number, shape=shape, id=id_, kind=kind, last_kind=kind, values=values, before=before
+            )
+        else:
+            known.last_kind, known.values = kind, values
+            known.before = known.before or images.get(key)
+    return list(found.values())
