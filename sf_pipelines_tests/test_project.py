@@ -75,10 +75,12 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
     assert checks == [
         "ledger/failed_records:no_load_left_failed",
         "salesforce/account/extract:every_row_accounted_for",
+        "salesforce/account/extract:source_and_org_agree",
         "salesforce/account/load:every_row_accounted_for",
         "salesforce/account/load:rejects_within_tolerance",
         "salesforce/api_limits:within_quota_budget",
         "salesforce/opportunity/extract:every_row_accounted_for",
+        "salesforce/opportunity/extract:source_and_org_agree",
         "salesforce/opportunity/load:every_row_accounted_for",
         "salesforce/opportunity/load:rejects_within_tolerance",
     ]

@@ -184,18 +184,9 @@ def _changes(values: Mapping[str, str]) -> ChangeSettings:
     return ChangeSettings(
         pubsub_url=_web_address(values, "PUBSUB_URL") if has_url else DEFAULT_PUBSUB_URL,
         channels=channels,
-        first_start=_start(values, "FIRST_START", StartFrom.LATEST),
-        restart=_start(values, "RESTART", StartFrom.EARLIEST),
+        first_start=_word(values, "CHANGES_FIRST_START", StartFrom.LATEST),
+        restart=_word(values, "CHANGES_RESTART", StartFrom.EARLIEST),
     )
-
-
-def _start(values: Mapping[str, str], name: str, default: StartFrom) -> StartFrom:
-    text = _read(values, f"CHANGES_{name}")
-    try:
-        return StartFrom(text) if text else default
-    except ValueError:
-        known = " or ".join(StartFrom)
-        raise SettingsError(f"{PREFIX}CHANGES_{name} is '{text}': use {known}.") from None
 
 
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
