@@ -1,7 +1,8 @@
-"""`make fuzz`: made-up requests against an org in this process, without sockets.
+"""`make fuzz`: made-up requests against orgs in this process, without sockets, a share for each surface.
 
-`python -m sf_pipelines_tests.fuzz [--requests N] [--seed N]`. Prints each bad answer once (the first 20), the
-statuses that were seen, and one closing line; exits with 1 when any answer was bad.
+`python -m sf_pipelines_tests.fuzz [--requests N] [--seed N] [--surface NAME]`. Prints each bad answer once
+(the first 20 of a surface), a line for each surface with the statuses that were seen, and one closing line;
+exits with 1 when any answer was bad.
 """
 
 from __future__ import annotations
@@ -10,45 +11,15 @@ import argparse
 import logging
 import sys
 import warnings
-from collections import Counter
+from itertools import islice
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import HypothesisWarning
 
-from sf_pipelines_tests.fuzz.org import FuzzedOrg, fuzzed_org
-from sf_pipelines_tests.fuzz.strategies import requests
-from sf_pipelines_tests.fuzz.verdict import complaint
-from sf_pipelines_tests.fuzz.wire import WireRequest
+from sf_pipelines_tests.fuzz.run import Tally, fuzz
+from sf_pipelines_tests.fuzz.surfaces import SURFACES
 
 DEFAULT_REQUESTS = 10_000
 _MOST_SHOWN = 20
-
-
-class _Tally:
-    """What the run has seen."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.server_errors = 0
-        self.bad_shapes = 0
-        self.statuses: Counter[int] = Counter()
-        self._shown: set[str] = set()
-
-    def judge(self, org: FuzzedOrg, request: WireRequest) -> None:
-        """Send it and count what is wrong with the answer."""
-        answer = org.send(request)
-        self.requests += 1
-        self.statuses[answer.status] += 1
-        problem = complaint(request, answer)
-        if problem is None:
-            return
-        if answer.status >= 500 or "status 5" in problem:
-            self.server_errors += 1
-        else:
-            self.bad_shapes += 1
-        if problem not in self._shown and len(self._shown) < _MOST_SHOWN:
-            self._shown.add(problem)
-            sys.stdout.write(f"{request}\n  {problem}\n")
 
 
 def main() -> None:
@@ -56,34 +27,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sf_pipelines_tests.fuzz", description=__doc__)
     parser.add_argument("--requests", type=int, default=DEFAULT_REQUESTS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--surface", choices=[surface.name for surface in SURFACES], help="all of them if not given"
+    )
     options = parser.parse_args()
     # A refused request is the normal case here; only a fault of the emulator is worth a line.
     logging.basicConfig(level=logging.ERROR)
     # Hypothesis finds the strategies' representations long; nobody reads them.
     warnings.simplefilter("ignore", HypothesisWarning)
-    tally = _Tally()
-    with fuzzed_org() as org:
-        _run(org, tally, options.requests, options.seed)
+    tallies: list[Tally] = []
+    for surface in SURFACES:
+        if options.surface in (None, surface.name):
+            count = options.requests if options.surface else surface.count(options.requests)
+            tallies.append(fuzz(surface, count, options.seed))
+            _show(tallies[-1])
+    requests, failures = sum(one.requests for one in tallies), sum(one.failures for one in tallies)
+    sys.stdout.write(f"requests {requests}, unasked 500s {failures}\n")
+    sys.exit(0 if all(one.is_clean for one in tallies) else 1)
+
+
+def _show(tally: Tally) -> None:
+    for text, cause in islice(tally.problems.items(), _MOST_SHOWN):
+        sys.stdout.write(f"{cause}\n  {text}\n")
     statuses = dict(sorted(tally.statuses.items()))
-    sys.stdout.write(f"answers by status {statuses}, in a wrong shape {tally.bad_shapes}\n")
-    sys.stdout.write(f"requests {tally.requests}, unasked 500s {tally.server_errors}\n")
-    sys.exit(1 if tally.server_errors or tally.bad_shapes else 0)
-
-
-def _run(org: FuzzedOrg, tally: _Tally, count: int, seed_number: int) -> None:
-    @seed(seed_number)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
+    sys.stdout.write(
+        f"{tally.surface}: requests {tally.requests}, unasked 500s {tally.failures}, "
+        f"in a wrong shape {tally.wrong_shapes}, answers by status {statuses}\n"
     )
-    @given(requests(org.surface.router.routes, org.ids))
-    def run(request: WireRequest) -> None:
-        tally.judge(org, request)
-
-    run()
 
 
 if __name__ == "__main__":

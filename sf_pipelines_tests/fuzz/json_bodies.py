@@ -1,48 +1,15 @@
 """Made-up JSON: near-valid bodies of every writing resource, with a wrong part here and there.
 
-Belongs here: bodies. Not here: paths, headers (strategies.py).
+Belongs here: bodies. Not here: paths, headers (rest_requests.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hypothesis import strategies as st
 
-Strategy = st.SearchStrategy[Any]
-
-_FIELD_NAMES = [
-    "Name",
-    "Id",
-    "id",
-    "External_Id__c",
-    "LastName",
-    "AccountId",
-    "Account",
-    "ParentId",
-    "OwnerId",
-    "Owner",
-    "BillingCity",
-    "BillingAddress",
-    "NumberOfEmployees",
-    "AnnualRevenue",
-    "Last_Seen__c",
-    "CloseDate",
-    "StageName",
-    "Industry",
-    "Email",
-    "IsDeleted",
-    "attributes",
-    "SystemModstamp",
-    "Contacts",
-]
-
-
-def usually(part: Strategy, wild: Strategy, times: int = 9) -> Strategy:
-    """`part` `times` times for each time of `wild` (one_of counts equal strategies once)."""
-    return st.sampled_from([False] * times + [True]).flatmap(lambda is_wild: wild if is_wild else part)
-
+from sf_pipelines_tests.fuzz.parts import Strategy, usually
 
 _FIELD_NAMES = (
     "Name Id id External_Id__c LastName AccountId Account ParentId OwnerId Owner BillingCity BillingAddress "

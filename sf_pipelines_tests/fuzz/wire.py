@@ -1,7 +1,7 @@
 """Calls the emulator's ASGI application in this process, without sockets.
 
-Belongs here: requests and answers as bytes. Not here: making them up (strategies.py), judging them
-(verdict.py).
+Belongs here: requests and answers as bytes. Not here: making them up (the modules named after surfaces),
+judging them (verdict.py).
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
+
+# Stands for the token of a live session, in a body or in a header.
+LIVE_SESSION = "live-session"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,15 @@ class WireRequest:
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    def with_session(self, token: str) -> WireRequest:
+        """The same call by the caller of that session, unless its headers say otherwise."""
+        headers = {"authorization": f"Bearer {token}", "x-sfdc-session": token, **self.headers}
+        return replace(
+            self,
+            headers={name: text.replace(LIVE_SESSION, token) for name, text in headers.items()},
+            body=self.body.replace(LIVE_SESSION.encode(), token.encode()),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

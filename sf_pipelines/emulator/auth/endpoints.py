@@ -85,10 +85,10 @@ async def identity(server: OAuthServer, request: Request, base_url: str) -> Resp
     if refused is not None:
         return refused
     profile = await run_in_threadpool(server.profile)
-    _, _, org_id, user_id, *rest = (request.scope["path"].rstrip("/") + "/").split("/")
+    org_id, _, user_id = request.scope["path"].removeprefix("/id/").rstrip("/").partition("/")
     if org_id not in (server.org_id, server.org_id[:15]):
         return PlainTextResponse(_WRONG_ORG, status_code=403)
-    if user_id not in (profile.user_id, profile.user_id[:15]) or any(rest):
+    if user_id not in (profile.user_id, profile.user_id[:15]):
         return PlainTextResponse(_BAD_ID, status_code=404)
     version = request.query_params.get("version")
     body = identity_body(

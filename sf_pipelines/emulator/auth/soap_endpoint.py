@@ -5,6 +5,7 @@ Belongs here: paths, versions, statuses. Not here: the calls (soap_calls.py). Im
 
 from __future__ import annotations
 
+import logging
 import re
 
 from starlette.concurrency import run_in_threadpool
@@ -12,10 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sf_pipelines.emulator.auth.soap_calls import answer_call
-from sf_pipelines.emulator.auth.soap_envelope import SoapFault, read_call, write_answer, write_fault
+from sf_pipelines.emulator.auth.soap_envelope import (
+    CLIENT_FAULT,
+    SoapFault,
+    read_call,
+    write_answer,
+    write_fault,
+)
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.body_stream import BodyStream
-from sf_pipelines.emulator.http.envelope import not_found
+from sf_pipelines.emulator.http.envelope import not_found, unexpected_error
+from sf_pipelines.emulator.http.messages import decoded_body
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version
 
@@ -23,22 +31,28 @@ SOAP_PREFIX = "/services/Soap/"
 # A `serverUrl` ends with the org's id; clients may call it, or leave the id out.
 _PATH = re.compile(r"/services/Soap/([uc])/([^/]+)(?:/00D[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)?/?", re.ASCII)
 _MEDIA_TYPE = "text/xml;charset=UTF-8"
+_LOG = logging.getLogger(__name__)
 
 
 async def serve_soap(surface: Surface, request: Request, base_url: str) -> Response:
     """Answer one SOAP call; a refused one is a fault with HTTP 500.
 
     Raises:
-        SalesforceError: no such API (404), or no POST (405).
+        SalesforceError: 404, there is no such API.
     """
     path = _PATH.fullmatch(request.scope["path"])
     if path is None:
         raise not_found()
+    flavour, segment = path.groups()
     if request.method != "POST":
         message = f"HTTP Method '{request.method}' not allowed. Allowed are POST"
-        raise SalesforceError("METHOD_NOT_ALLOWED", message, status=405)
-    flavour, segment = path.groups()
-    content = await BodyStream(request.receive).whole()
+        return _refuse(SoapFault(CLIENT_FAULT, message, kind=None), flavour, status=405)
+    body = BodyStream(request.receive)
+    try:
+        content = decoded_body(dict(request.headers), await body.whole())
+    except SalesforceError as error:
+        await body.drain()
+        return _refuse(SoapFault(CLIENT_FAULT, error.message, kind=None), flavour)
     return await run_in_threadpool(_answer, surface, content, flavour, segment, base_url)
 
 
@@ -46,9 +60,17 @@ def _answer(surface: Surface, content: bytes, flavour: str, segment: str, base_u
     try:
         call = read_call(content, flavour=flavour, version=_version(segment))
         result = answer_call(call, server=surface.oauth, limits=surface.limits, base_url=base_url)
+        return Response(write_answer(call, result), media_type=_MEDIA_TYPE)
     except SoapFault as fault:
-        return Response(write_fault(fault, flavour=flavour), status_code=500, media_type=_MEDIA_TYPE)
-    return Response(write_answer(call, result), media_type=_MEDIA_TYPE)
+        return _refuse(fault, flavour)
+    except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
+        _LOG.exception("The SOAP API failed at version %s", segment)
+        error = unexpected_error()
+        return _refuse(SoapFault(error.code, error.message), flavour)
+
+
+def _refuse(fault: SoapFault, flavour: str, status: int = 500) -> Response:
+    return Response(write_fault(fault, flavour=flavour), status_code=status, media_type=_MEDIA_TYPE)
 
 
 def _version(segment: str) -> str:

@@ -35,6 +35,8 @@ _CODES = {
     "METHOD_NOT_ALLOWED": "InvalidUrl",
     "JSON_PARSER_ERROR": "InvalidJob",
     "REQUEST_LIMIT_EXCEEDED": "ExceededQuota",
+    "REQUEST_TOO_LARGE": "ClientInputError",
+    "UNSUPPORTED_MEDIA_TYPE": "ClientInputError",
     "UNKNOWN_EXCEPTION": "InternalServerError",
 }
 

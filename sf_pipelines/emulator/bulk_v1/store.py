@@ -45,6 +45,12 @@ class ClassicStore:
         with self.lock:
             self._jobs[job.id] = job
 
+    def all(self) -> list[ClassicJob]:
+        """Every job, oldest first."""
+        with self.lock:
+            self._drop_old()
+            return list(self._jobs.values())
+
     def find(self, job_id: str) -> ClassicJob:
         """The job of that 18-character id.
 
@@ -72,8 +78,7 @@ class ClassicStore:
     def list_records(self, kind: Literal["ingest", "query"]) -> list[dict[str, Any]]:
         """The jobs of a kind, as the lists of Bulk API 2.0 tell them."""
         with self.lock:
-            self._drop_old()
-            return [list_record(job) for job in self._jobs.values() if job.is_query == (kind == "query")]
+            return [list_record(job) for job in self.all() if job.is_query == (kind == "query")]
 
     def queue(self, job: ClassicJob, batch: ClassicBatch, content: bytes) -> None:
         """Keep a new batch, to be run."""

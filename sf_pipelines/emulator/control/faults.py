@@ -5,6 +5,7 @@ Belongs here: the control plane's side of faults/. Imports call, waiting.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -75,4 +76,6 @@ async def _has_hit(call: ControlCall, entry: SetFault) -> bool:
         timeout_seconds = float(call.query.get("timeout_seconds", DEFAULT_WAIT_SECONDS))
     except ValueError as error:
         raise json_error("timeout_seconds is a number") from error
+    if not (isfinite(timeout_seconds) and timeout_seconds >= 0):
+        raise json_error("timeout_seconds is a number from 0 on, and finite")
     return await call.surface.faults.has_hit(entry, timeout_seconds)

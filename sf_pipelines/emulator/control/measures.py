@@ -6,7 +6,7 @@ Belongs here: reading and setting the org's measures. Imports call, latency, lon
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sf_pipelines.emulator.control.call import ControlCall, is_count
@@ -16,6 +16,8 @@ from sf_pipelines.emulator.latency.profile import PROFILES
 from sf_pipelines.emulator.latency.triggers import let_transactions_last
 from sf_pipelines.emulator.long_requests import CONCURRENT_LONG_REQUESTS
 
+# [D] the dates that a field of Salesforce can hold.
+EARLIEST, LATEST = datetime(1700, 1, 1, tzinfo=UTC), datetime(4000, 12, 31, tzinfo=UTC)
 _CLOCK_FORMS = (
     'Send {"advance_seconds": number}, {"set": "ISO time with a zone"} or {"frozen": true or false}'
 )
@@ -30,19 +32,23 @@ def read_clock(call: ControlCall) -> dict[str, Any]:
 def move_clock(call: ControlCall) -> dict[str, Any]:
     """`POST clock`: `{"frozen": true}`, `{"advance_seconds": 90}` or `{"set": "2026-01-01T00:00:00Z"}`."""
     body, clock = call.body(), call.surface.org.clock
-    if not body or not body.keys() <= {"advance_seconds", "set", "frozen"}:
+    frozen = body.get("frozen", clock.is_frozen)
+    if not body or not body.keys() <= {"advance_seconds", "set", "frozen"} or not isinstance(frozen, bool):
         raise json_error(_CLOCK_FORMS)
     try:
-        if isinstance(body.get("frozen"), bool):
-            clock.freeze() if body["frozen"] else clock.resume()
-        elif "frozen" in body:
-            raise json_error(_CLOCK_FORMS)
-        if "set" in body:
-            clock.set(datetime.fromisoformat(body["set"]))
-        if "advance_seconds" in body:
-            clock.advance(float(body["advance_seconds"]))
+        start = datetime.fromisoformat(body["set"]) if "set" in body else None
+        seconds = float(body.get("advance_seconds", 0))
+        is_in_range = EARLIEST <= (start or clock.now()) + timedelta(seconds=seconds) <= LATEST
     except (TypeError, ValueError, OverflowError) as error:
         raise json_error(_CLOCK_FORMS) from error
+    if not is_in_range:
+        raise json_error(
+            f"The clock goes from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}, as Salesforce's dates"
+        )
+    clock.freeze() if frozen else clock.resume()
+    if start is not None:
+        clock.set(start)
+    clock.advance(seconds)
     return read_clock(call)
 
 

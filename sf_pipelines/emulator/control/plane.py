@@ -24,8 +24,8 @@ from sf_pipelines.emulator.http.surface import Surface
 _LOOPBACK = ("127.0.0.1", "::1", "testclient")
 _PREFIX = "/emulator/"
 
-# In a path, `{name}` stands for one segment.
-_RESOURCES: Mapping[str, Mapping[str, Action]] = {
+# What each resource does by method. In a path, `{name}` stands for one segment.
+RESOURCES: Mapping[str, Mapping[str, Action]] = {
     "info": {"GET": read_info},
     "reset": {"POST": reset_all},
     "clock": {"GET": measures.read_clock, "POST": measures.move_clock},
@@ -88,7 +88,7 @@ _WAITING: frozenset[Action] = frozenset({faults.read_fault})
 
 def _find(path: str) -> tuple[Mapping[str, Action], str]:
     segments = path.split("/")
-    for pattern, methods in _RESOURCES.items():
+    for pattern, methods in RESOURCES.items():
         parts = pattern.split("/")
         if len(parts) == len(segments) and all(
             part in ("{name}", segment) for part, segment in zip(parts, segments, strict=True)

@@ -54,6 +54,6 @@ def read_info(call: ControlCall) -> dict[str, Any]:
         "now": surface.org.clock.now().isoformat(),
         "profile": surface.latency.profile.name,
         "objects": sorted(surface.org.schema.objects),
-        "jobs": len(surface.jobs.all()),
+        "jobs": len(surface.jobs.all()) + len(surface.classic.all()),
         "faults": len(surface.faults.all()),
     }

@@ -306,5 +306,7 @@ def test_every_kind_can_be_set_with_its_defaults_and_is_listed(
 def test_a_fault_that_never_hits_ends_the_wait_with_408(salesforce_org: EmulatedOrg, caller: Caller) -> None:
     salesforce_org.fault("hold", name="never", method="NONE")
 
-    response = caller.get(f"{caller.url}/emulator/faults/never?wait=hit&timeout_seconds=0")
-    assert error_of(response)[:2] == (408, "TIMEOUT")
+    address = f"{caller.url}/emulator/faults/never?wait=hit&timeout_seconds="
+
+    assert error_of(caller.get(address + "0"))[:2] == (408, "TIMEOUT")
+    assert {caller.get(address + text).status_code for text in ("nan", "inf", "-1", "soon")} == {400}

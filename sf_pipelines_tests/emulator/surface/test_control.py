@@ -53,6 +53,9 @@ def test_info_names_the_org(caller: Caller) -> None:
         ("clock", {}),
         ("clock", {"advance_seconds": "soon"}),
         ("clock", {"set": "2027-01-01T00:00:00"}),
+        ("clock", {"set": "9999-12-31T23:59:59Z"}),
+        ("clock", {"set": "0001-01-01T00:00:00Z"}),
+        ("clock", {"advance_seconds": 1e11}),
         ("clock", []),
         ("limits", {"Nope": {"used": 1}}),
         ("limits", {"DailyApiRequests": {"used": -1}}),
@@ -61,6 +64,25 @@ def test_info_names_the_org(caller: Caller) -> None:
 )
 def test_a_wrong_control_call_is_refused(caller: Caller, path: str, body: Any) -> None:
     assert error_of(caller.post(control(caller, path), body))[0] == 400
+
+
+def test_a_refused_move_leaves_the_clock_as_it_was(caller: Caller) -> None:
+    before = caller.get(control(caller, "clock")).json()
+    caller.post(
+        control(caller, "clock"), {"frozen": False, "set": "2027-01-01T00:00:00Z", "advance_seconds": "x"}
+    )
+
+    assert caller.get(control(caller, "clock")).json() == before
+
+
+def test_the_jobs_of_both_bulk_apis_are_counted(caller: Caller) -> None:
+    caller.new_ingest()
+    address = f"{caller.url}/services/async/66.0/job"
+    facts = {"operation": "insert", "object": "Account", "contentType": "CSV"}
+    token = str(caller.http.headers["Authorization"]).removeprefix("Bearer ")
+    caller.post(address, facts, headers={"X-SFDC-Session": token})
+
+    assert caller.get(control(caller, "info")).json()["jobs"] == 2
 
 
 def test_a_wrong_control_method_is_refused(caller: Caller) -> None:

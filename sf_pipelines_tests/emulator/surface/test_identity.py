@@ -82,6 +82,8 @@ def test_the_identity_url_refuses_in_plain_text(server: EmulatorServer, caller: 
     assert told(caller.get(f"{url}/id/00Dxx0000000009EAA/{org.user_id}")) == (403, "Wrong_Org")
     assert told(caller.get(f"{url}/id/{org.org_id}/005xx0000000009AAA")) == (404, "Bad_Id")
     assert told(caller.get(f"{url}/id/{org.org_id}")) == (404, "Bad_Id")
+    assert told(caller.get(f"{url}/id/{org.org_id}/{org.user_id}/x")) == (404, "Bad_Id")
+    assert told(caller.get(f"{url}/id/")) == (403, "Wrong_Org")
 
 
 def test_a_host_header_that_is_no_host_breaks_nothing(server: EmulatorServer, caller: Caller) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import re
 from xml.sax.saxutils import escape
 
@@ -208,7 +209,18 @@ def test_any_password_gets_a_well_formed_refusal(server: EmulatorServer, name: s
 def test_only_a_post_is_taken(server: EmulatorServer) -> None:
     response = requests.get(server.credentials.url + "/services/Soap/u/62.0", timeout=10)
 
-    assert error_of(response)[:2] == (405, "METHOD_NOT_ALLOWED")
+    assert (response.status_code, value(response, "faultcode")) == (405, "soapenv:Client")
+
+
+def test_a_compressed_envelope_is_read_and_a_broken_one_is_a_fault(server: EmulatorServer) -> None:
+    packed, address = gzip.compress(login(server).encode()), f"{server.credentials.url}/services/Soap/u/62.0"
+    headers = {"Content-Type": "text/xml", "Content-Encoding": "gzip"}
+    whole, cut = (
+        requests.post(address, data=content, headers=headers, timeout=10) for content in (packed, packed[:-9])
+    )
+
+    assert whole.status_code == 200
+    assert (cut.status_code, value(cut, "faultcode")) == (500, "soapenv:Client")
 
 
 def test_other_soap_apis_are_not_there(server: EmulatorServer) -> None:

@@ -1,34 +1,37 @@
-"""Made-up requests over every route that the router knows.
+"""Made-up requests over every route of /services/data/ that the router knows.
 
 Belongs here: methods, paths, query strings, headers. Not here: JSON bodies (json_bodies.py).
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from hypothesis import strategies as st
 
-from sf_pipelines.emulator.auth.endpoints import OAUTH_ENDPOINTS
 from sf_pipelines.emulator.http.router import Route
-from sf_pipelines_tests.fuzz.json_bodies import ANYTHING, FIELDS, SOQL, TYPES, bodies, usually
+from sf_pipelines_tests.fuzz.json_bodies import ANYTHING, FIELDS, SOQL, TYPES, bodies
+from sf_pipelines_tests.fuzz.parts import (
+    ANY_METHOD,
+    HEADER_TEXT,
+    TEXT,
+    Content,
+    broken,
+    packed,
+    typed,
+    usually,
+)
 from sf_pipelines_tests.fuzz.wire import WireRequest
 
 _OUTSIDE = [
-    "/",
     "/services/data",
     "/services/data/v66.0",
     "/services/data/v20.0/sobjects",
     "/services/data/v99.0/sobjects",
-    "/id/00Dxx0000000001AAA/005xx0000000001AAA",
-    *(f"/services/oauth2/{name}" for name in OAUTH_ENDPOINTS),
 ]
-_ANY_METHOD = st.sampled_from(["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "X"])
 _VERSIONS = st.sampled_from(["v66.0", "v66.0", "v62.0", "v58.0"])
 _DATES = st.sampled_from(
     [
@@ -43,10 +46,6 @@ _HTTP_DATES = st.sampled_from(
     ["Sun, 01 Feb 2026 10:00:00 GMT", "Sun, 01 Feb 2032 10:00:00 GMT", "yesterday", ""]
 )
 _TAGS = st.sampled_from(['"abc--gzip"', "*", '"a", "b"', "bare", ""])
-_HEADER_TEXT = st.text(
-    st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12
-)
-_TEXT = st.text(max_size=6)
 _ODD_JSON = [
     b'{"Name": "\\ud800"}',
     b'{"Name": "a", "NumberOfEmployees": 1e400}',
@@ -62,7 +61,7 @@ _ODD_JSON = [
 _KEYS = usually(st.sampled_from(["External_Id__c", "external_id__c", "Id"]), FIELDS, times=4)
 
 
-def requests(routes: Sequence[Route], ids: Sequence[str]) -> st.SearchStrategy[WireRequest]:
+def rest_requests(routes: Sequence[Route], ids: Sequence[str]) -> st.SearchStrategy[WireRequest]:
     """Any request to any of the routes, or to a path outside them."""
     by_route = {route.pattern: _calls_of(route, ids) for route in routes}
     made_up = bodies(ids, _inner_calls(st.one_of(list(by_route.values())), ids))
@@ -71,7 +70,7 @@ def requests(routes: Sequence[Route], ids: Sequence[str]) -> st.SearchStrategy[W
         _request_to(_below_data(calls), usually(made_up.get(_body_kind(pattern), any_body), any_body), ids)
         for pattern, calls in by_route.items()
     ]
-    outside = _request_to(st.tuples(_ANY_METHOD, st.sampled_from(_OUTSIDE)), any_body, ids)
+    outside = _request_to(st.tuples(ANY_METHOD, st.sampled_from(_OUTSIDE)), any_body, ids)
     return usually(st.sampled_from(below).flatmap(lambda one: one), outside, times=19)
 
 
@@ -109,7 +108,7 @@ def _inner_calls(
     whole = _below_data(calls)
     in_batch = whole.map(lambda call: (call[0], call[1].removeprefix("/services/data/")))
     with_query = st.tuples(whole, _queries(ids)).map(lambda pair: (pair[0][0], f"{pair[0][1]}?{pair[1]}"))
-    return usually(st.one_of(whole, in_batch, with_query), st.tuples(_ANY_METHOD, _TEXT))
+    return usually(st.one_of(whole, in_batch, with_query), st.tuples(ANY_METHOD, TEXT))
 
 
 def _calls_of(route: Route, ids: Sequence[str]) -> st.SearchStrategy[tuple[str, str]]:
@@ -117,7 +116,7 @@ def _calls_of(route: Route, ids: Sequence[str]) -> st.SearchStrategy[tuple[str, 
     segments = [_segment(part, _fitting(route, ids)) for part in route.parts]
     path = st.tuples(*segments).map("/".join)
     closed = usually(path, path.map(lambda text: text + "/"), times=19)
-    return st.tuples(usually(methods, _ANY_METHOD), closed)
+    return st.tuples(usually(methods, ANY_METHOD), closed)
 
 
 def _fitting(route: Route, ids: Sequence[str]) -> list[str]:
@@ -130,7 +129,7 @@ def _fitting(route: Route, ids: Sequence[str]) -> list[str]:
 
 
 def _segment(part: str, ids: Sequence[str]) -> st.SearchStrategy[str]:
-    wild = st.tuples(_TEXT, st.sampled_from(["", "/%"])).map(lambda pair: quote(pair[0], safe=pair[1]))
+    wild = st.tuples(TEXT, st.sampled_from(["", "/%"])).map(lambda pair: quote(pair[0], safe=pair[1]))
     if part[0] not in "{~":
         return usually(st.just(part), wild, times=59)
     known = {"{sobject}": TYPES, "{field}": _KEYS, "{value}": st.sampled_from(["e-1", "e-2", "nobody", *ids])}
@@ -149,9 +148,9 @@ def _queries(ids: Sequence[str]) -> st.SearchStrategy[str]:
         st.tuples(st.just("sObjects"), TYPES),
         st.tuples(
             st.sampled_from(["locator", "maxRecords", "queryLocator", "jobType", "isPkChunkingEnabled"]),
-            st.sampled_from(["MjAwMA", "5", "-1", "99999999999999", "V2Query", "true"]) | _TEXT,
+            st.sampled_from(["MjAwMA", "5", "-1", "99999999999999", "V2Query", "true"]) | TEXT,
         ),
-        st.tuples(_TEXT, _TEXT),
+        st.tuples(TEXT, TEXT),
     )
     usual = st.lists(pairs, max_size=4).map(urlencode)
     return st.one_of(
@@ -164,46 +163,34 @@ def _headers() -> st.SearchStrategy[dict[str, str]]:
         {},
         optional={
             "accept": st.sampled_from(["application/json", "*/*", "application/xml", "text/csv"])
-            | _HEADER_TEXT,
-            "accept-encoding": st.sampled_from(["gzip", "deflate", "gzip;q=0, deflate", "br"]) | _HEADER_TEXT,
+            | HEADER_TEXT,
+            "accept-encoding": st.sampled_from(["gzip", "deflate", "gzip;q=0, deflate", "br"]) | HEADER_TEXT,
             "if-match": _TAGS,
-            "if-none-match": _TAGS | _HEADER_TEXT,
+            "if-none-match": _TAGS | HEADER_TEXT,
             "if-modified-since": _HTTP_DATES,
-            "if-unmodified-since": _HTTP_DATES | _HEADER_TEXT,
-            "sforce-call-options": st.sampled_from(["client=fuzz", "client="]) | _HEADER_TEXT,
-            "sforce-query-options": st.sampled_from(["batchSize=200", "batchSize=x"]) | _HEADER_TEXT,
-            "sforce-mru": st.sampled_from(["updateMru=false", "updateMru=true"]) | _HEADER_TEXT,
-            "sforce-auto-assign": _HEADER_TEXT,
-            "sforce-duplicate-rule-header": st.just("allowSave=true") | _HEADER_TEXT,
+            "if-unmodified-since": _HTTP_DATES | HEADER_TEXT,
+            "sforce-call-options": st.sampled_from(["client=fuzz", "client="]) | HEADER_TEXT,
+            "sforce-query-options": st.sampled_from(["batchSize=200", "batchSize=x"]) | HEADER_TEXT,
+            "sforce-mru": st.sampled_from(["updateMru=false", "updateMru=true"]) | HEADER_TEXT,
+            "sforce-auto-assign": HEADER_TEXT,
+            "sforce-duplicate-rule-header": st.just("allowSave=true") | HEADER_TEXT,
             "x-prettyprint": st.just("1"),
         },
     )
 
 
-def _contents(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[bytes, dict[str, str]]]:
+def _contents(values: st.SearchStrategy[Any]) -> Content:
     """A body and the headers that describe it, mostly truly."""
     as_json = usually(values, ANYTHING).map(
-        lambda value: (json.dumps(value).encode(), _typed("application/json"))
+        lambda value: (json.dumps(value).encode(), typed("application/json"))
     )
-    packed = as_json.map(lambda one: (gzip.compress(one[0]), {**one[1], "content-encoding": "gzip"}))
-    deflated = as_json.map(
-        lambda one: (zlib.compress(one[0])[:-1], {**one[1], "content-encoding": "deflate"})
-    )
-    cut = as_json.map(lambda one: (one[0][:-1], one[1]))
     csv = st.sampled_from(["Name\nAcme\n", 'Name,Id\n"x', "", "\ufeffName\r\nA\r\n"]).map(
-        lambda text: (text.encode(), _typed("text/csv"))
-    )
-    form = st.sampled_from(["grant_type=password", "token=x", "grant_type=refresh_token&client_id=%ff"]).map(
-        lambda text: (text.encode(), _typed("application/x-www-form-urlencoded"))
+        lambda text: (text.encode(), typed("text/csv"))
     )
     kinds = st.sampled_from(
         ["application/json", "text/csv", "multipart/form-data; boundary=x", "a/b; charset=x"]
     )
-    garbage = st.tuples(st.binary(max_size=60), (kinds | _HEADER_TEXT).map(_typed))
-    odd = st.sampled_from(_ODD_JSON).map(lambda body: (body, _typed("application/json")))
-    others = st.one_of(packed, deflated, cut, csv, form, garbage, odd, st.just((b"", {})))
+    garbage = st.tuples(st.binary(max_size=60), (kinds | HEADER_TEXT).map(typed))
+    odd = st.sampled_from(_ODD_JSON).map(lambda body: (body, typed("application/json")))
+    others = st.one_of(packed(as_json), broken(as_json), csv, garbage, odd, st.just((b"", {})))
     return usually(as_json, others, times=4)
-
-
-def _typed(content_type: str) -> dict[str, str]:
-    return {"content-type": content_type}
