@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.errors import SalesforceError
@@ -17,10 +17,13 @@ from sf_pipelines.emulator.temporal import parse_date, parse_datetime, parse_tim
 
 __all__ = ["ABSENT", "NULL_MARK", "parse_csv_column", "parse_csv_value"]
 NULL_MARK = "#N/A"
+_Number = TypeVar("_Number", int, float)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-# A column of them, one a line; so few digits that each is a finite double.
-PLAIN_NUMBERS = re.compile(r"-?\d{1,300}(?:\.\d+)?(?:\n-?\d{1,300}(?:\.\d+)?)*", re.ASCII)
-_PLAIN_INTEGERS = re.compile(r"-?\d{1,15}(?:\n-?\d{1,15})*", re.ASCII)
+HUGE = 1e300
+"""From here on a text of digits may be no finite double."""
+_INTEGER_CHARS, _DECIMAL_CHARS = b"-0123456789", b"-.0123456789"
+# Integers of fewer digits are the same as text, as double, and as integer.
+_EXACT_CHARS = 15
 _XSD_DOUBLES = frozenset({"double", "currency", "percent"})
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _XSD = {"int": "xsd:int", "double": "xsd:double", "currency": "xsd:double", "percent": "xsd:double",
@@ -57,10 +60,13 @@ def parse_csv_column(field: FieldSchema, cells: Sequence[str]) -> list[Any] | No
 
     That is so where a cell has an error, or where a column of many values isn't of plain numbers.
     """
-    if field.type == "int" and _PLAIN_INTEGERS.fullmatch("\n".join(cells)):
-        return list(map(int, cells))
-    if field.type in _XSD_DOUBLES and PLAIN_NUMBERS.fullmatch("\n".join(cells)):
-        return list(map(float, cells))
+    plain = None
+    if field.type == "int" and max(map(len, cells), default=0) <= _EXACT_CHARS:
+        plain = _plain(cells, _INTEGER_CHARS, int)
+    elif field.type in _XSD_DOUBLES:
+        plain = plain_numbers(cells)
+    if plain is not None:
+        return plain
     distinct = set(cells)
     if len(distinct) > len(cells) // 2:
         return None
@@ -69,6 +75,22 @@ def parse_csv_column(field: FieldSchema, cells: Sequence[str]) -> list[Any] | No
     except SalesforceError:
         return None
     return [values[text] for text in cells]
+
+
+def plain_numbers(cells: Sequence[str]) -> list[float] | None:
+    """A column of decimal numbers without exponents; None when one of its cells is anything else, or huge."""
+    numbers = _plain(cells, _DECIMAL_CHARS, float)
+    return numbers if numbers and min(numbers) > -HUGE and max(numbers) < HUGE else None
+
+
+def _plain(cells: Sequence[str], chars: bytes, parse: Callable[[str], _Number]) -> list[_Number] | None:
+    """Python reads more texts as numbers than the Bulk API does, but none more that is made of `chars`."""
+    if "".join(cells).encode().translate(None, chars):
+        return None
+    try:
+        return list(map(parse, cells))
+    except ValueError:
+        return None
 
 
 def _refusal(field: FieldSchema, text: str, column: int) -> SalesforceError:

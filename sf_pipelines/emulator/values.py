@@ -8,7 +8,7 @@ input (csv_values.py, dml/cells.py), quoting of CSV.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +54,14 @@ def java_double(value: float) -> str:
         raise ValueError(f"{value} isn't a number that an org stores")
     head, tail = digits[0], "".join(map(str, digits[1:])) or "0"
     return f"{'-' if sign else ''}{head}.{tail}E{exponent + len(digits) - 1}"
+
+
+def java_doubles(values: Sequence[float]) -> list[str]:
+    """`java_double` of each value of a column."""
+    return [
+        repr(value) if _JAVA_PLAIN_FROM <= value < _JAVA_PLAIN_BELOW else java_double(value)
+        for value in values
+    ]
 
 
 def _rest_datetime(stored: int) -> str:

@@ -15,16 +15,14 @@ from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.jobs import Job
 from sf_pipelines.emulator.bulk.quoted_csv import QuotedCsv
 from sf_pipelines.emulator.bulk.row_sets import columns_of
-from sf_pipelines.emulator.csv_values import NUMBER, PLAIN_NUMBERS
+from sf_pipelines.emulator.csv_values import HUGE, NUMBER, plain_numbers
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.results import RowResults
-from sf_pipelines.emulator.values import java_double
+from sf_pipelines.emulator.values import java_double, java_doubles
 
 SUCCESSFUL, FAILED = "successful.csv", "failed.csv"
 # [R] section 5.2: a currency comes back as Java writes a double. Which other types do is unknown ([I]).
 RESERIALISED_TYPES: Collection[str] = frozenset({"currency"})
-# Past it a text of digits may be no finite double.
-_HUGE = 1e300
 _LEADING_COLUMNS = {SUCCESSFUL: ("sf__Id", "sf__Created"), FAILED: ("sf__Id", "sf__Error")}
 
 
@@ -114,11 +112,10 @@ def error_text(error: SalesforceError) -> str:
 
 
 def _reserialised_column(cells: Sequence[str]) -> list[str]:
-    if PLAIN_NUMBERS.fullmatch("\n".join(cells)):
-        return list(map(java_double, map(float, cells)))
-    return list(map(_reserialised, cells))
+    numbers = plain_numbers(cells)
+    return list(map(_reserialised, cells)) if numbers is None else java_doubles(numbers)
 
 
 def _reserialised(cell: str) -> str:
     """A number as Java writes it; anything else as it was sent."""
-    return java_double(float(cell)) if NUMBER.fullmatch(cell) and abs(float(cell)) < _HUGE else cell
+    return java_double(float(cell)) if NUMBER.fullmatch(cell) and abs(float(cell)) < HUGE else cell

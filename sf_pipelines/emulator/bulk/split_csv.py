@@ -27,23 +27,26 @@ def split_columns(text: str, *, delimiter: str, newline: str, records: int) -> l
         return None
     if len(pieces) > 1:
         outside = bare.split('"')
-        if not _are_at_edges(outside):
+        # Nothing between two quoted parts means a doubled quote: one quote of the value.
+        doubled = outside[1:].count("")
+        if not _are_at_edges(bare, doubled):
             return None
-        # An empty piece between two quotes is a doubled quote: one quote of the value.
-        outside[1:-1] = [piece or '"' for piece in outside[1:-1]]
+        if doubled:
+            outside[1:] = [piece or '"' for piece in outside[1:]]
         pieces[::2] = outside
         bare = "".join(pieces)
     return _even_columns(bare, records)
 
 
-def _are_at_edges(outside: list[str]) -> bool:
-    """Whether each quote opens or closes a value, or is one of a doubled pair."""
-    first, *between, last = outside
-    return (
-        first[-1:] in _ENDS
-        and last[:1] in _ENDS
-        and all(not piece or (piece[0] in _ENDS and piece[-1] in _ENDS) for piece in set(between))
-    )
+def _are_at_edges(bare: str, doubled: int) -> bool:
+    """Whether each quoted part begins and ends where a value does, but for the `doubled` ones that adjoin.
+
+    `bare` has one quote for each quoted part, and a record's end at its end.
+    """
+    parts = bare.count('"')
+    begun = bare.startswith('"') + sum(bare.count(f'{mark}"') for mark in _ENDS)
+    ended = sum(bare.count(f'"{mark}') for mark in _ENDS)
+    return begun == ended == parts - doubled
 
 
 def _even_columns(marked: str, records: int) -> list[list[str]] | None:

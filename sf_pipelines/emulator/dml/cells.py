@@ -42,9 +42,12 @@ def cell_parser(field: FieldSchema) -> Parse:
 def text_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None:
     """A whole column of non-blank, fitting texts in storage form; None when it must be parsed by cells."""
     is_plain = field.type not in _MAKERS or (field.type == "picklist" and not field.restricted_picklist)
-    if not is_plain or set(map(type, values)) != {str}:
+    if not is_plain or not values:
         return None
-    texts = list(map(str.strip, values))
+    try:
+        texts = list(map(str.strip, values))
+    except TypeError:  # one of them isn't text
+        return None
     return texts if all(texts) and max(map(len, texts)) <= field.length else None
 
 
