@@ -61,16 +61,19 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "ledger/quota_reservation",
         "ledger/sync_run",
         "mart/account_health",
+        "mart/account_usage",
         "mart/bulk_job_outcomes",
         "mart/failed_record_lineage",
         "mart/pipeline_by_stage",
         "mart/quota_usage",
         "mart/rail_decisions",
+        "product/daily_usage",
         "salesforce/account/extract",
         "salesforce/account/load",
         "salesforce/api_limits",
         "salesforce/opportunity/extract",
         "salesforce/opportunity/load",
+        "salesforce/usage/account_usage",
     ]
     assert checks == [
         "ledger/failed_records:no_load_left_failed",
@@ -83,11 +86,14 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "salesforce/opportunity/extract:source_and_org_agree",
         "salesforce/opportunity/load:every_row_accounted_for",
         "salesforce/opportunity/load:rejects_within_tolerance",
+        "salesforce/usage/account_usage:every_row_accounted_for",
+        "salesforce/usage/account_usage:rejects_within_tolerance",
     ]
     assert sorted(schedule.name for schedule in repository.schedule_defs) == [
         "build_models_schedule",
         "nightly_extract_schedule",
         "nightly_load_schedule",
+        "usage_hourly_schedule",
     ]
     assert sorted(sensor.name for sensor in repository.sensor_defs) == [
         "bulk_job_results",

@@ -3,13 +3,13 @@
 Annotations are evaluated here, not postponed: Dagster reads the config class of a step from them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import ConfigDict, Field
 
-from sf_pipelines.components.load import SalesforceLoad, load_key, resend_config
+from sf_pipelines.components.load import SalesforceLoad, resend_config
 from sf_pipelines.model.sync import LoadScope, LoadSync
 from sf_pipelines.present.failures import failures_metadata, no_load_left_failed
 from sf_pipelines.present.outcomes import FAILED_RECORDS
@@ -31,11 +31,11 @@ class FailedRecords(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """One asset downstream of all declared loads, with its check."""
         loads = context.component_tree.get_all_components(of_type=SalesforceLoad)
-        syncs = [load.to_sync() for load in loads]
+        syncs = {load.asset_key: load.to_sync() for load in loads}
         return dg.Definitions(assets=[_asset(syncs, self.owners)], sensors=[_sensor(syncs)])
 
 
-def _asset(syncs: Sequence[LoadSync], owners: list[str]) -> dg.AssetsDefinition:
+def _asset(syncs: Iterable[dg.AssetKey], owners: list[str]) -> dg.AssetsDefinition:
     spec = dg.AssetSpec(
         key=FAILED_RECORDS,
         description="Records that did not reach the org, with values, code, message, job or request, attempt "
@@ -43,7 +43,7 @@ def _asset(syncs: Sequence[LoadSync], owners: list[str]) -> dg.AssetsDefinition:
         group_name="ledger",
         kinds={"postgres"},
         owners=owners,
-        deps=sorted({load_key(sync.sobject) for sync in syncs}),
+        deps=sorted(syncs),
     )
     check = dg.AssetCheckSpec(
         NO_LOAD_LEFT_FAILED,
@@ -64,10 +64,12 @@ def _asset(syncs: Sequence[LoadSync], owners: list[str]) -> dg.AssetsDefinition:
     return failed_records
 
 
-def _sensor(syncs: Sequence[LoadSync]) -> dg.SensorDefinition:
+def _sensor(syncs: Mapping[dg.AssetKey, LoadSync]) -> dg.SensorDefinition:
+    keys = {sync.name: key for key, sync in syncs.items()}
+
     @dg.sensor(
         name="failed_record_retries",
-        asset_selection=dg.AssetSelection.assets(*(load_key(sync.sobject) for sync in syncs)),
+        asset_selection=dg.AssetSelection.assets(*syncs),
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sends failed rows again that pass by themselves or have changed at the source.",
@@ -78,9 +80,9 @@ def _sensor(syncs: Sequence[LoadSync]) -> dg.SensorDefinition:
         cursor = RetryCursor.read(context.cursor)
         with pipelines.open_ledger() as engine:
             failures = read_open_failures(engine)
-            look = look_for_retries(syncs, engine, cursor.looked_at, now=datetime.now(UTC))
+            look = look_for_retries(list(syncs.values()), engine, cursor.looked_at, now=datetime.now(UTC))
         return dg.SensorResult(
-            run_requests=[_run_request(retry) for retry in look.retries],
+            run_requests=[_run_request(retry, keys[retry.sync.name]) for retry in look.retries],
             skip_reason=None if look.retries else look.why_none,
             asset_events=_events(failures) if failures.fingerprint != cursor.fingerprint else [],
             cursor=RetryCursor(fingerprint=failures.fingerprint, looked_at=look.looked_at).write(),
@@ -89,11 +91,11 @@ def _sensor(syncs: Sequence[LoadSync]) -> dg.SensorDefinition:
     return failed_record_retries
 
 
-def _run_request(retry: Retry) -> dg.RunRequest:
+def _run_request(retry: Retry, key: dg.AssetKey) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=retry.run_key,
         partition_key=retry.partition_key,
-        asset_selection=[load_key(retry.sync.sobject)],
+        asset_selection=[key],
         run_config=resend_config(retry.sync, LoadScope.RETRYABLE),
         tags={
             "salesforce/object": retry.sync.sobject,

@@ -1,4 +1,4 @@
-"""SalesforceLoad: one YAML block is one load, `salesforce/<object>/load`.
+"""SalesforceLoad: one YAML block is one load, `salesforce/<object>/load` or `salesforce/usage/<sync>`.
 
 Green means that every submitted row is accounted for and the rejected ones are within tolerance. A red
 end yields its evidence as an observation and failed checks, and no materialization.
@@ -14,12 +14,12 @@ from pydantic import ConfigDict, Field
 
 from sf_pipelines.components.launch import LoadLaunchConfig, next_start_of
 from sf_pipelines.components.org_check import check_against_org
-from sf_pipelines.components.partitions import NIGHTS
+from sf_pipelines.components.partitions import HOURS, NIGHTS
 from sf_pipelines.components.scaffold import LoadScaffolder
 from sf_pipelines.components.schedules import OWN_SCHEDULE, sync_schedule
 from sf_pipelines.components.sync_tags import sync_tags
 from sf_pipelines.components.yaml_models import (
-    CriticalityName,
+    CriticalityChoice,
     FieldBlock,
     LatencyName,
     OperationName,
@@ -65,6 +65,14 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
     )
     name: str | None = Field(None, description="name in the ledger; <object>_load by default")
     description: str | None = None
+    usage: bool = Field(
+        False,
+        description="a usage sync: the asset is salesforce/usage/<name>, sent every hour as it stands, and "
+        "deferrable unless 'criticality' says otherwise",
+    )
+    deps: list[str] = Field(
+        default_factory=list, description="assets that fill the source, e.g. mart/account_usage"
+    )
     after: list[str] = Field(default_factory=list, description="objects whose load comes first, e.g. parents")
     tolerance: ToleranceBlock = ToleranceBlock(rows=0, share=0.0)
     only_changed: bool = Field(
@@ -77,8 +85,10 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
         "batch",
         description="interactive, near_real_time or batch: how soon it has to be done once it started",
     )
-    criticality: CriticalityName = Field(
-        "normal", description="critical, normal or deferrable: who yields when a quota gets short"
+    criticality: CriticalityChoice = Field(
+        None,
+        description="critical, normal or deferrable: who yields when a quota gets short; normal by default, "
+        "of a usage sync deferrable",
     )
     owners: list[str] = Field(default_factory=list, description="e-mail addresses or team:name")
 
@@ -90,6 +100,10 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
         """
         if self.key not in self.fields:
             raise ValueError(key_is_missing(self.key, self.object))
+        if self.usage and self.schedule:
+            raise ValueError(
+                f"the usage sync of {self.object} has a schedule: leave it out, the job usage_hourly runs it"
+            )
         mappings = to_mappings(self.fields)
         if any(mapping.is_sensitive and mapping.field == self.key for mapping in mappings):
             raise ValueError(
@@ -104,9 +118,14 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
             fields=mappings,
             tolerance=self.tolerance.to_tolerance(),
             latency_class=latency(self.latency_class),
-            criticality=criticality(self.criticality),
+            criticality=criticality(self.criticality or ("deferrable" if self.usage else "normal")),
             only_changed=self.only_changed,
         )
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """Asset key of the load."""
+        return usage_key(self.to_sync().name) if self.usage else load_key(self.object)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """One asset with its two checks, its schedule, and the job that sends its failed rows again.
@@ -116,15 +135,19 @@ class SalesforceLoad(dg.Component, dg.Model, dg.Resolvable):
         """
         sync = self.to_sync()
         check_against_org(sync, context)
-        schedules = [sync_schedule(sync, load_key(sync.sobject), self.schedule)] if self.schedule else []
-        return dg.Definitions.merge(
-            dg.Definitions(assets=[_asset(sync, self)], schedules=schedules), _resend_job(sync)
-        )
+        schedules = [sync_schedule(sync, self.asset_key, self.schedule)] if self.schedule else []
+        assets = dg.Definitions(assets=[_asset(sync, self)], schedules=schedules)
+        return dg.Definitions.merge(assets, _resend_job(sync, self.asset_key))
 
 
 def load_key(sobject: str) -> dg.AssetKey:
     """Asset key of the load of an object."""
     return dg.AssetKey(["salesforce", sobject.lower(), "load"])
+
+
+def usage_key(sync: str) -> dg.AssetKey:
+    """Asset key of a usage sync."""
+    return dg.AssetKey(["salesforce", "usage", sync])
 
 
 def resend_job_name(sync: LoadSync) -> str:
@@ -137,13 +160,13 @@ def resend_config(sync: LoadSync, scope: LoadScope) -> dg.RunConfig:
     return dg.RunConfig(ops={_op_name(sync): LoadLaunchConfig(scope=scope.value)})
 
 
-def _resend_job(sync: LoadSync) -> dg.Definitions:
+def _resend_job(sync: LoadSync, key: dg.AssetKey) -> dg.Definitions:
     job = dg.define_asset_job(
         resend_job_name(sync),
-        selection=dg.AssetSelection.assets(load_key(sync.sobject)),
+        selection=dg.AssetSelection.assets(key),
         config=resend_config(sync, LoadScope.FAILED),
-        description=f"Rows of {sync.name} that failed on a night, sent again: the night ends green when few "
-        "enough are left.",
+        description=f"Rows of {sync.name} that failed, sent again: the partition ends green when few enough "
+        "are left.",
         tags={"salesforce/object": sync.sobject},
     )
     return dg.Definitions(jobs=[job])
@@ -154,16 +177,16 @@ def _op_name(sync: LoadSync) -> str:
 
 
 def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
-    key = load_key(sync.sobject)
+    key = component.asset_key
     spec = dg.AssetSpec(
         key=key,
         description=component.description or f"{sync.operation.value} of {sync.sobject} by {sync.key}.",
-        group_name="load",
+        group_name="usage" if component.usage else "load",
         kinds={"salesforce"},
         owners=component.owners,
-        deps=[load_key(parent) for parent in component.after],
+        deps=[*map(load_key, component.after), *map(dg.AssetKey.from_user_string, component.deps)],
         tags=sync_tags(sync) | dict([OWN_SCHEDULE] if component.schedule else []),
-        partitions_def=NIGHTS,
+        partitions_def=HOURS if component.usage else NIGHTS,
     )
     checks = [
         dg.AssetCheckSpec(EVERY_ROW, asset=key, description="submitted = succeeded + failed + unprocessed"),

@@ -1,4 +1,4 @@
-"""The nights that syncs are partitioned by."""
+"""The nights and hours that syncs are partitioned by."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ FIRST_NIGHT = "2026-01-01"
 
 NIGHTS = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 """One partition a UTC day. The running day is one too: it holds what there is so far."""
+
+
+HOURS = dg.HourlyPartitionsDefinition(start_date=f"{FIRST_NIGHT}-00:00", end_offset=1)
+"""One partition a UTC hour, for what is sent as it stands. The running hour is one too."""
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from sf_pipelines.components.launch import NEXT_START_TAG
 from sf_pipelines.components.sync_tags import OBJECT_TAG
 from sf_pipelines.components.yaml_models import ScheduleBlock
 from sf_pipelines.model.sync import LoadSync
@@ -28,6 +29,21 @@ def sync_schedule(sync: LoadSync, key: dg.AssetKey, block: ScheduleBlock) -> dg.
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         at = context.scheduled_execution_time.astimezone(UTC)
         day = at - timedelta(days=1) if block.day == "ended" else at
-        return dg.RunRequest(run_key=f"{sync.name}:{at:%Y-%m-%dT%H:%MZ}", partition_key=f"{day:%Y-%m-%d}")
+        return dg.RunRequest(
+            run_key=f"{sync.name}:{at:%Y-%m-%dT%H:%MZ}",
+            partition_key=f"{day:%Y-%m-%d}",
+            tags={NEXT_START_TAG: _next_tick(block, context.scheduled_execution_time).isoformat()},
+        )
 
     return tick
+
+
+def _next_tick(block: ScheduleBlock, tick: datetime) -> datetime:
+    """The tick of a cron schedule after the one at hand: Dagster's windows of a cron lie between its ticks."""
+    windows = dg.TimeWindowPartitionsDefinition(
+        start=tick - timedelta(days=1),
+        cron_schedule=block.cron,
+        timezone=block.timezone,
+        fmt="%Y-%m-%dT%H:%M%z",
+    )
+    return windows.time_window_for_partition_key(f"{tick:%Y-%m-%dT%H:%M%z}").end

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import dagster as dg
+
 from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation
 from sf_pipelines.model.sync import ExtractSync, LoadSync
 
@@ -41,6 +43,16 @@ def sync_tags(sync: LoadSync | ExtractSync) -> dict[str, str]:
         CRITICALITY_TAG: sync.criticality.value,
         LATENCY_TAG: sync.latency_class.value,
     }
+
+
+def asset_keys(context: dg.SensorEvaluationContext) -> dict[str, dg.AssetKey]:
+    """The asset of each declared sync, by the sync's name; empty for a context without definitions."""
+    repository = context.repository_def
+    if repository is None:
+        return {}
+    graph = repository.asset_graph
+    found = ((read_tags(graph.get(key).tags), key) for key in graph.get_all_asset_keys())
+    return {sync.name: key for sync, key in found if sync is not None}
 
 
 def read_tags(tags: Mapping[str, str]) -> TaggedSync | None:

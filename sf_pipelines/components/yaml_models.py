@@ -23,9 +23,9 @@ def _one_of(choice: Any) -> dg.Resolver:
     """
     words = get_args(choice)
 
-    def resolve(context: dg.ResolutionContext, word: str) -> str:
+    def resolve(context: dg.ResolutionContext, word: str | None) -> str | None:
         del context
-        if word not in words:
+        if word is not None and word not in words:
             raise ValueError(f"'{word}' is none of {', '.join(words)}")
         return word
 
@@ -38,6 +38,8 @@ _Operation = Literal["insert", "update", "upsert", "delete"]
 
 LatencyName = Annotated[_Latency, _one_of(_Latency)]
 CriticalityName = Annotated[_Criticality, _one_of(_Criticality)]
+CriticalityChoice = Annotated[_Criticality | None, _one_of(_Criticality)]
+"""None where it follows from what kind of sync it is."""
 OperationName = Annotated[_Operation, _one_of(_Operation)]
 
 

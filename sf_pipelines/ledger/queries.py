@@ -26,6 +26,7 @@ class RunSummary:
         state: running, error, or the state of the verdict.
         rail, because: of its latest decision, None and empty before there is one.
         errors: error code to rows, summed over chunks.
+        unchanged: rows that were left out, since the org holds them as they are.
     """
 
     run_id: UUID
@@ -46,6 +47,7 @@ class RunSummary:
     errors: Mapping[str, int]
     started_at: datetime
     finished_at: datetime | None
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -252,6 +254,7 @@ def _summary(row: Row[Any]) -> RunSummary:
         unprocessed=row.unprocessed,
         api_calls=row.api_calls,
         errors=errors,
+        unchanged=row.unchanged,
         started_at=row.started_at,
         finished_at=row.finished_at,
     )

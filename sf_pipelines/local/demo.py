@@ -2,68 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import Engine, text
 
 from sf_pipelines.config.settings import PREFIX, load_settings
 from sf_pipelines.ledger.queries import RunSummary, recent_runs
 from sf_pipelines.local import crm_folder, demo_data
-from sf_pipelines.local.processes import dg_command, run_to_end
+from sf_pipelines.local.demo_report import DemoReport, StageRow
+from sf_pipelines.local.launcher import Launcher, LaunchOrder
+from sf_pipelines.local.product_usage import add_hour, fill_usage
 from sf_pipelines.local.sandbox import PROJECT_FOLDER, Sandbox, SandboxError, open_sandbox
 from sf_pipelines.local.source_tables import fill_source_tables, tables_in_use
-from sf_pipelines.model.outcome import VerdictState
 from sf_pipelines.model.rail import Direction
 from sf_pipelines.resources.pipelines import open_tools
-from sf_pipelines.workflows.agreement import Agreement, compare
+from sf_pipelines.workflows.agreement import compare
 from sf_pipelines.workflows.tools import Tools
 
 ACCOUNTS, OPPORTUNITIES, SEED = 300, 12_000, 7
 LOADS = {"account_load": "Account", "opportunity_load": "Opportunity"}
+USAGE = "account_usage"
+ACCOUNTS_SEEN_IN_AN_HOUR = 12
+LOG = "dagster.log"
+HOUR = timedelta(hours=1)
 NOON = time(12, tzinfo=UTC)
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DemoReport:
-    """What the demo did.
-
-    Attributes:
-        source_rows: rows of the source tables by table.
-        loads, extracts: their runs in the ledger, in the order in which they ran.
-    """
-
-    source_rows: Mapping[str, int]
-    loads: Sequence[RunSummary]
-    extracts: Sequence[RunSummary]
-    agreements: Sequence[Agreement]
-    home: Path
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether every source row is accounted for and org and warehouse agree."""
-        submitted = sum(run.submitted for run in self.loads)
-        accounted = all(
-            run.submitted == run.succeeded + run.failed + run.unprocessed
-            and run.state not in (VerdictState.ROWS_UNACCOUNTED, VerdictState.COUNTERS_DISAGREE)
-            for run in self.loads
-        )
-        agree = all(agreement.agrees for agreement in self.agreements)
-        return submitted == sum(self.source_rows.values()) and accounted and agree
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as one JSON document."""
-        return {
-            "source_rows": dict(self.source_rows),
-            "loads": [_load_json(run) for run in self.loads],
-            "extracts": [_extract_json(run) for run in self.extracts],
-            "agreement": [asdict(item) | {"agrees": item.agrees} for item in self.agreements],
-            "every_row_accounted_for": self.is_proven,
-            "home": str(self.home),
-        }
 
 
 def run_demo(*, source: Path | None, tell: Tell) -> DemoReport:
@@ -83,13 +49,18 @@ def run_demo(*, source: Path | None, tell: Tell) -> DemoReport:
         )
     if source is not None:
         crm_folder.check(source)
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     # the org's clock starts at noon, so that a demo at midnight does not spread over two partitions
-    with open_sandbox(fresh=True, org_starts_at=datetime.combine(today, NOON)) as sandbox:
+    with open_sandbox(fresh=True, org_starts_at=datetime.combine(now.date(), NOON)) as sandbox:
         tell(f"PostgreSQL and an emulated org are up, home {sandbox.settings.home}.")
-        with open_tools(sandbox.settings, tell=tell) as tools:
+        with (
+            Launcher(
+                environment=sandbox.environment, folder=PROJECT_FOLDER, log=sandbox.settings.home / LOG
+            ) as launcher,
+            open_tools(sandbox.settings, tell=tell) as tools,
+        ):
             _refuse_used_database(tools)
-            return _run(source, str(today), sandbox, tools, tell)
+            return _run(source, now, sandbox, launcher, tools, tell)
 
 
 def _refuse_used_database(tools: Tools) -> None:
@@ -101,19 +72,26 @@ def _refuse_used_database(tools: Tools) -> None:
         )
 
 
-def _run(source: Path | None, partition: str, sandbox: Sandbox, tools: Tools, tell: Tell) -> DemoReport:
+def _run(
+    source: Path | None, now: datetime, sandbox: Sandbox, launcher: Launcher, tools: Tools, tell: Tell
+) -> DemoReport:
     source_rows = _fill(source, tools)
     tell(", ".join(f"{rows:,} rows in crm.{table}" for table, rows in source_rows.items()) + ".")
-    loads = _load(partition, sandbox, tools, tell)
+    partition = f"{now:%Y-%m-%d}"
+    loads = _load(partition, sandbox, launcher, tools, tell)
     tell("Extracting back to Parquet and raw.* through Dagster.")
-    _launch(["--job", "nightly_extract"], partition, sandbox)
+    launcher.run(LaunchOrder(job="nightly_extract", partition=partition))
     extracts = _runs(tools, Direction.EXTRACT)
     _require_all(extracts, len(LOADS), sandbox, "extract")
+    agreements = [compare(sobject, tools) for sobject in LOADS.values()]
+    usage = _push_usage(now, sandbox, launcher, tools, tell)
     return DemoReport(
         source_rows=source_rows,
         loads=loads,
         extracts=extracts,
-        agreements=[compare(sobject, tools) for sobject in LOADS.values()],
+        agreements=agreements,
+        stages=_stages(tools.engine),
+        usage=usage,
         home=sandbox.settings.home,
     )
 
@@ -127,25 +105,46 @@ def _fill(source: Path | None, tools: Tools) -> dict[str, int]:
     return fill_source_tables(tools.engine, accounts, opportunities)
 
 
-def _load(partition: str, sandbox: Sandbox, tools: Tools, tell: Tell) -> list[RunSummary]:
+def _load(partition: str, sandbox: Sandbox, launcher: Launcher, tools: Tools, tell: Tell) -> list[RunSummary]:
     """The nightly job; then what it skipped because a parent's load was red, as a person would click."""
     tell("Running the job nightly_load through Dagster.")
-    _launch(["--job", "nightly_load"], partition, sandbox)
+    launcher.run(LaunchOrder(job="nightly_load", partition=partition))
     done = {run.sync for run in _runs(tools, Direction.LOAD)}
     for sync, sobject in LOADS.items():
         if sync not in done:
             tell(f"{sync} was skipped because a load before it ended red; running it by itself.")
-            _launch(["--assets", f"salesforce/{sobject.lower()}/load"], partition, sandbox)
+            launcher.run(LaunchOrder(assets=[f"salesforce/{sobject.lower()}/load"], partition=partition))
     loads = _runs(tools, Direction.LOAD)
     _require_all(loads, len(LOADS), sandbox, "load")
     return loads
 
 
-def _launch(selection: Sequence[str], partition: str, sandbox: Sandbox) -> None:
-    """Launch and wait; a red run is a result and not an error, the ledger tells which."""
-    command = dg_command("launch", *selection, "--partition", partition)
-    log = sandbox.settings.home / "dagster.log"
-    run_to_end(command, environment=sandbox.environment, folder=PROJECT_FOLDER, log=log)
+def _push_usage(
+    now: datetime, sandbox: Sandbox, launcher: Launcher, tools: Tools, tell: Tell
+) -> list[RunSummary]:
+    """All models and the usage of one hour; then the next hour, in which few accounts were busy."""
+    fill_usage(tools.engine, until=now.date(), seed=SEED)
+    tell("Building the dbt models and running their tests through Dagster.")
+    if not launcher.run(LaunchOrder(job="build_models")):
+        raise SandboxError(f"The dbt models were not made: read {sandbox.settings.home / LOG}.")
+    tell("Pushing two hours of product usage to the accounts.")
+    launcher.run(LaunchOrder(assets=[f"salesforce/usage/{USAGE}"], partition=_hour(now - HOUR)))
+    add_hour(tools.engine, accounts=ACCOUNTS_SEEN_IN_AN_HOUR, at=now, seed=SEED)
+    launcher.run(LaunchOrder(job="usage_hourly", partition=_hour(now)))
+    pushes = [run for run in _runs(tools, Direction.LOAD) if run.sync == USAGE]
+    _require_all(pushes, 2, sandbox, "usage push")
+    return pushes
+
+
+def _hour(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d-%H:00}"
+
+
+def _stages(engine: Engine) -> list[StageRow]:
+    columns = ", ".join(StageRow.__dataclass_fields__)
+    statement = f"SELECT {columns} FROM mart.pipeline_by_stage ORDER BY is_closed, opportunities DESC"
+    with engine.connect() as connection:
+        return [StageRow(**row) for row in connection.execute(text(statement)).mappings()]
 
 
 def _runs(tools: Tools, direction: Direction) -> list[RunSummary]:
@@ -159,36 +158,5 @@ def _require_all(runs: Sequence[RunSummary], expected: int, sandbox: Sandbox, wh
         raise SandboxError(f"{broken[0].sync} ended by an error: {broken[0].verdict_text}")
     if len(runs) < expected:
         raise SandboxError(
-            f"Dagster ran {len(runs)} of {expected} {what}s: read {sandbox.settings.home / 'dagster.log'}."
+            f"Dagster ran {len(runs)} of {expected} {what}s: read {sandbox.settings.home / LOG}."
         )
-
-
-def _load_json(run: RunSummary) -> dict[str, Any]:
-    return {
-        "sync": run.sync,
-        "rail": run.rail,
-        "because": run.because,
-        "state": run.state,
-        "submitted": run.submitted,
-        "succeeded": run.succeeded,
-        "failed": run.failed,
-        "unprocessed": run.unprocessed,
-        "errors": dict(run.errors),
-        "api_calls": run.api_calls,
-        "ledger_run": str(run.run_id),
-        "dagster_run": run.dagster_run_id,
-    }
-
-
-def _extract_json(run: RunSummary) -> dict[str, Any]:
-    return {
-        "sync": run.sync,
-        "rail": run.rail,
-        "because": run.because,
-        "state": run.state,
-        "reported": run.submitted,
-        "written": run.succeeded,
-        "api_calls": run.api_calls,
-        "ledger_run": str(run.run_id),
-        "dagster_run": run.dagster_run_id,
-    }

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sf_pipelines.ledger.queries import RunSummary
-from sf_pipelines.local.demo import DemoReport
+from sf_pipelines.local.demo_report import DemoReport
 
 _COLOURS = {"complete": "green", "rejects_within_tolerance": "yellow"}
 
@@ -18,6 +18,8 @@ def print_report(report: DemoReport, console: Console) -> None:
     console.print(_accounting(report))
     console.print(_errors(report))
     console.print(_agreement(report))
+    console.print(_stages(report))
+    console.print(_usage(report))
     console.print(_next_steps(report))
 
 
@@ -61,6 +63,28 @@ def _agreement(report: DemoReport) -> Table:
         figures = (item.org_rows, item.warehouse_rows, item.missing, item.extra, item.stale)
         verdict = "[green]yes[/]" if item.agrees else "[red]no[/]"
         table.add_row(item.sobject, *(f"{figure:,}" for figure in figures), verdict)
+    return table
+
+
+def _stages(report: DemoReport) -> Table:
+    table = Table("Stage", title="The mart pipeline_by_stage, made by dbt from raw.*")
+    for name in ("Opportunities", "Accounts", "Amount", "Weighted", "Last close"):
+        table.add_column(name, justify="right")
+    for row in report.stages:
+        amounts = (f"{row.amount:,.0f}", f"{row.weighted_amount:,.0f}")
+        counts = (f"{row.opportunities:,}", f"{row.accounts:,}")
+        table.add_row(row.stage, *counts, *amounts, f"{row.last_close_date}")
+    return table
+
+
+def _usage(report: DemoReport) -> Table:
+    table = Table("Hour (UTC)", title="Product usage pushed to Accounts, only those that changed")
+    for name in ("In the mart", "Unchanged", "Submitted", "Succeeded", "API calls"):
+        table.add_column(name, justify="right")
+    table.add_column("Rail")
+    for run in report.usage:
+        figures = (run.unchanged + run.submitted, run.unchanged, run.submitted, run.succeeded, run.api_calls)
+        table.add_row(run.partition_key, *(f"{figure:,}" for figure in figures), run.rail)
     return table
 
 

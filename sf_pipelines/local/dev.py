@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from sf_pipelines.local import demo_data
 from sf_pipelines.local.demo import ACCOUNTS, OPPORTUNITIES, SEED
 from sf_pipelines.local.processes import dg_command, run_in_foreground
+from sf_pipelines.local.product_usage import fill_usage
 from sf_pipelines.local.sandbox import PROJECT_FOLDER, Sandbox, open_sandbox
 from sf_pipelines.local.source_tables import fill_source_tables, tables_in_use
 from sf_pipelines.resources.pipelines import open_tools
@@ -33,3 +35,4 @@ def _fill_once(sandbox: Sandbox) -> None:
             accounts = demo_data.account_rows(count=ACCOUNTS, seed=SEED)
             opportunities = demo_data.opportunity_rows(count=OPPORTUNITIES, accounts=ACCOUNTS, seed=SEED)
             fill_source_tables(tools.engine, accounts, opportunities)
+            fill_usage(tools.engine, until=datetime.now(UTC).date(), seed=SEED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sf_pipelines.emulator.server import EmulatorError
 from sf_pipelines.local.failures_command import FailuresError
+from sf_pipelines.local.launcher import LauncherError
 from sf_pipelines.local.postgres import EmbeddedPostgresError
 from sf_pipelines.local.sandbox import SandboxError
 from sf_pipelines.policy.knobs import ThresholdError
@@ -12,6 +13,7 @@ from sf_pipelines.resources import pipelines
 KNOWN_ERRORS: tuple[type[Exception], ...] = (
     *pipelines.KNOWN_ERRORS,
     SandboxError,
+    LauncherError,
     EmbeddedPostgresError,
     EmulatorError,
     FailuresError,

@@ -38,7 +38,8 @@ def tables_in_use(engine: Engine) -> list[str]:
         found = connection.execute(
             text(
                 "SELECT table_schema || '.' || table_name FROM information_schema.tables "
-                "WHERE table_schema IN ('crm', 'raw') AND table_name IN ('account', 'opportunity') ORDER BY 1"
+                "WHERE table_schema IN ('crm', 'raw') AND table_name IN ('account', 'opportunity') "
+                "OR table_schema = 'product' AND table_name = 'daily_usage' ORDER BY 1"
             )
         )
         return list(found.scalars())

@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 import sf_pipelines
-from sf_pipelines.config.settings import PREFIX, Settings, SettingsError
+from sf_pipelines.config.settings import PREFIX, Secret, Settings, SettingsError
 
 PROJECT_NAME = "dbt_like_models"
 BESIDE_THE_PACKAGE = Path(sf_pipelines.__file__).parents[1] / PROJECT_NAME
@@ -69,10 +69,13 @@ def models_project(settings: Settings) -> ModelsProject:
     return ModelsProject(folder=folder, target=settings.dbt_target or beside)
 
 
-def prepare_manifest(project: ModelsProject) -> Path:
+def prepare_manifest(project: ModelsProject, database_url: Secret | None = None) -> Path:
     """The manifest, made by `dbt parse` where it is missing or older than its project; no database is asked.
 
     Several processes may call this at once: one parses, the others wait for it.
+
+    Args:
+        database_url: where it is known: dbt parses all again when the warehouse is another one.
 
     Raises:
         DbtProjectError: dbt refuses the project, or the target cannot be written.
@@ -82,7 +85,7 @@ def prepare_manifest(project: ModelsProject) -> Path:
         with _parsing_alone(project):
             if not _is_made_of(project, wanted):
                 _sum_file(project).unlink(missing_ok=True)
-                _parse(project)
+                _parse(project, database_url)
                 _sum_file(project).write_text(wanted)
     return project.manifest
 
@@ -170,11 +173,12 @@ def _parsing_alone(project: ModelsProject) -> Generator[None]:
         yield
 
 
-def _parse(project: ModelsProject) -> None:
+def _parse(project: ModelsProject, database_url: Secret | None) -> None:
+    warehouse = warehouse_environment(database_url.reveal()) if database_url else QUIET
     command = [dbt_program(), "--quiet", "parse", *folder_options(project)]
     result = subprocess.run(
         command,
-        env=os.environ | QUIET,
+        env=os.environ | dict(warehouse),
         capture_output=True,
         text=True,
         timeout=PARSE_SECONDS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from sf_pipelines.ledger.queries import RunSummary
-from sf_pipelines.local.demo import DemoReport
+from sf_pipelines.local.demo_report import DemoReport, StageRow
 from sf_pipelines.local.demo_tables import print_report
 from sf_pipelines.workflows.agreement import Agreement
 
@@ -49,12 +50,35 @@ EXTRACT = replace(
     unprocessed=0,
     errors={},
 )
+USAGE = replace(
+    LOAD,
+    sync="account_usage",
+    partition_key="2026-01-05-11:00",
+    state="complete",
+    rail="rest",
+    submitted=11,
+    succeeded=11,
+    failed=0,
+    unprocessed=0,
+    unchanged=283,
+    errors={},
+)
+STAGE = StageRow(
+    stage="Closed Won",
+    opportunities=4_762,
+    accounts=295,
+    amount=Decimal("8597736.20"),
+    weighted_amount=Decimal("8597736.20"),
+    last_close_date=date(2026, 12, 31),
+)
 SAME = Agreement(sobject="Account", org_rows=998, warehouse_rows=998, missing=0, extra=0, stale=0)
 REPORT = DemoReport(
     source_rows={"account": 1_000},
     loads=[LOAD],
     extracts=[EXTRACT],
     agreements=[SAME],
+    stages=[STAGE],
+    usage=[USAGE],
     home=Path("/home/crm"),
 )
 
@@ -68,6 +92,9 @@ REPORT = DemoReport(
         ),
         pytest.param(
             replace(REPORT, loads=[replace(LOAD, succeeded=997)]), False, id="a submitted row has no end"
+        ),
+        pytest.param(
+            replace(REPORT, usage=[replace(USAGE, succeeded=10)]), False, id="a pushed account has no end"
         ),
         pytest.param(
             replace(REPORT, agreements=[replace(SAME, stale=1)]), False, id="both sides differ in a row"
@@ -101,6 +128,18 @@ def test_the_json_of_a_demo_keeps_its_keys() -> None:
         }
     ]
     assert [(item["reported"], item["written"]) for item in document["extracts"]] == [(998, 998)]
+    (hour,) = document["usage"]
+    assert (hour["hour"], hour["unchanged"], hour["submitted"]) == ("2026-01-05-11:00", 283, 11)
+    assert document["pipeline_by_stage"] == [
+        {
+            "stage": "Closed Won",
+            "opportunities": 4_762,
+            "accounts": 295,
+            "amount": Decimal("8597736.20"),
+            "weighted_amount": Decimal("8597736.20"),
+            "last_close_date": date(2026, 12, 31),
+        }
+    ]
     assert document["agreement"] == [
         {
             "sobject": "Account",
@@ -128,6 +167,9 @@ def test_the_tables_tell_rail_accounting_errors_agreement_and_where_to_look_next
         "rejects beyond tolerance",
         "REQUIRED_FIELD_MISSING",
         "Org and warehouse, row by row",
+        "8,597,736",
+        "2026-01-05-11:00",
+        "283",
         "/home/crm",
         "ledger.failed_record",
     ):

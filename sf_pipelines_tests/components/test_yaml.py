@@ -7,8 +7,10 @@ import pytest
 from dagster.components.testing import create_defs_folder_sandbox
 
 from sf_pipelines.components import SalesforceExtract, SalesforceLoad
+from sf_pipelines.components.partitions import HOURS
 from sf_pipelines.model.rail import Criticality, LatencyClass, Operation
 from sf_pipelines.model.sync import ExtractSync, FieldMapping, LoadSync, Source, SourceKind, Tolerance
+from sf_pipelines_tests.components.runs import asset_of
 
 LOAD = """\
 type: sf_pipelines.components.SalesforceLoad
@@ -203,3 +205,47 @@ def test_a_load_made_in_python_is_held_to_the_same_key_rule() -> None:
 
     with pytest.raises(ValueError, match="the key Other__c of the Account load is not among its fields"):
         component.to_sync()
+
+
+USAGE = """\
+type: sf_pipelines.components.SalesforceLoad
+
+attributes:
+  name: seats
+  usage: true
+  object: Account
+  operation: update
+  key: Id
+  deps: [mart/seats]
+  source:
+    table: mart.seats
+  fields:
+    Id: account_id
+    Seats_Used__c: seats
+"""
+
+
+def test_a_usage_sync_is_hourly_deferrable_and_named_by_its_sync() -> None:
+    load = loaded(USAGE)
+
+    assert isinstance(load, SalesforceLoad)
+    assert load.asset_key == dg.AssetKey(["salesforce", "usage", "seats"])
+    assert load.to_sync().criticality is Criticality.DEFERRABLE
+    spec = asset_of(load).get_asset_spec(load.asset_key)
+    assert spec.partitions_def == HOURS
+    assert (spec.group_name, [dep.asset_key for dep in spec.deps]) == (
+        "usage",
+        [dg.AssetKey(["mart", "seats"])],
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "criticality"),
+    [("critical", Criticality.CRITICAL), ("normal", Criticality.NORMAL)],
+)
+def test_the_criticality_of_a_usage_sync_can_be_told(said: str, criticality: Criticality) -> None:
+    assert load_sync(f"{USAGE}  criticality: {said}\n").criticality is criticality
+
+
+def test_a_criticality_that_is_none_is_refused_with_its_place() -> None:
+    assert "'urgent' is none of critical, normal, deferrable" in refusal_of(f"{USAGE}  criticality: urgent\n")

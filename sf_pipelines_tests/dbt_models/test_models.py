@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from sqlalchemy import Engine, text
 
 from sf_pipelines.components.dbt_models import model_key
 from sf_pipelines.config.settings import load_settings
+from sf_pipelines.definitions import defs
 from sf_pipelines.defs.models.build import models
 from sf_pipelines.resources.dbt_project import models_project, prepare_manifest
-from sf_pipelines_tests.dbt_models.warehouses import account, fill_ledger, fill_raw, opportunity
+from sf_pipelines_tests.dbt_models.warehouses import account, fill_ledger, fill_raw, fill_usage, opportunity
 
 ACCOUNTS = (account("A"), account("lost"), account("gone", IsDeleted=True))
 OPPORTUNITIES = (
@@ -28,10 +29,22 @@ OPPORTUNITIES = (
 )
 
 
+TODAY = date(2026, 3, 4)
+USAGE = (
+    ("A", "ann", TODAY, 5),
+    ("A", "ann", date(2026, 3, 1), 5),
+    ("A", "bob", date(2026, 2, 20), 20),
+    ("A", "cid", date(2026, 1, 10), 9),
+    ("A", "dan", date(2026, 3, 5), 9),
+    ("not in the org", "eve", TODAY, 1),
+)
+
+
 @pytest.fixture
 def environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SF_PIPELINES_DATABASE_URL", database_url)
     monkeypatch.setenv("SF_PIPELINES_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SF_PIPELINES_USAGE_DAY", str(TODAY))
 
 
 @pytest.mark.usefixtures("environment")
@@ -39,6 +52,7 @@ def environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_marts_tell_what_ledger_and_org_hold(engine: Engine, database_url: str) -> None:
     run_id = fill_ledger(engine)
     fill_raw(database_url, accounts=ACCOUNTS, opportunities=OPPORTUNITIES)
+    fill_usage(engine, *USAGE)
 
     result = _build()
 
@@ -77,7 +91,13 @@ def test_the_marts_tell_what_ledger_and_org_hold(engine: Engine, database_url: s
     assert set(health) == {"A", "lost"}
     assert (health["A"]["open_opportunities"], float(health["A"]["won_amount"])) == (1, 40.0)
     assert (health["A"]["last_won_date"], health["A"]["open_failures"]) == (date(2026, 2, 2), 0)
-    assert health["lost"]["open_failures"] == 1
+    assert (health["lost"]["open_failures"], health["lost"]["health"]) == (1, "unknown")
+    usage = _one(engine, "account_usage")
+    assert (usage["account_id"], usage["active_users_30d"], usage["seats_used"]) == ("001A", 2, 3)
+    assert (usage["events_this_week"], usage["events_week_before"], usage["days_silent"]) == (10, 20, 0)
+    assert usage["last_seen_at"] == datetime(2026, 3, 4, 12, tzinfo=UTC)
+    # 50 * 2/3 of adoption, 30 of recency, 20 * 10/20 of trend
+    assert (usage["health_score"], health["A"]["health"]) == (73, "healthy")
 
 
 @pytest.mark.usefixtures("environment")
@@ -126,6 +146,15 @@ def test_models_stand_after_the_assets_that_fill_their_sources() -> None:
         dg.AssetKey(["ledger", "bulk_jobs"]),
     }
     assert {spec.group_name for spec in assets.specs} == {"staging", "mart"}
+
+
+def test_the_usage_sync_stands_after_its_model() -> None:
+    graph = defs().get_repository_def().asset_graph
+    usage = graph.get(dg.AssetKey(["salesforce", "usage", "account_usage"]))
+
+    assert usage.parent_keys == {model_key("account_usage")}
+    assert usage.tags["salesforce/criticality"] == "deferrable"
+    assert isinstance(usage.partitions_def, dg.HourlyPartitionsDefinition)
 
 
 def test_dbt_talks_to_nobody_but_the_warehouse() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from sf_pipelines.lake.types import arrow_schema
 from sf_pipelines.lake.warehouse import merge_into_raw
 from sf_pipelines.ledger.quota import QuotaBook
 from sf_pipelines.ledger.verbs import Ledger
+from sf_pipelines.local.product_usage import CREATE as CREATE_USAGE
 from sf_pipelines.model.outcome import Verdict, VerdictState
 from sf_pipelines.model.rail import Rail
 from sf_pipelines_tests.lake.samples import describe
@@ -62,6 +63,19 @@ def opportunity(key: str, stage: str, **values: Any) -> dict[str, Any]:
     ends = {"IsClosed": stage.startswith("Closed"), "IsWon": stage == "Closed Won", "Probability": 50.0}
     named = {"Id": f"006{key}", "Name": f"Deal {key}", "StageName": stage, "CloseDate": date(2026, 3, 1)}
     return {"IsDeleted": False} | named | ends | values
+
+
+def fill_usage(engine: Engine, *rows: tuple[str, str, date, int]) -> None:
+    """Events of a user of an account on a day, the last of them at noon."""
+    values = [
+        {"account": account, "user": user, "day": day, "events": events, "at": f"{day} 12:00+00"}
+        for account, user, day, events in rows
+    ]
+    with engine.begin() as connection:
+        connection.execute(text(CREATE_USAGE))
+        if values:
+            statement = "INSERT INTO product.daily_usage VALUES (:account, :user, :day, :events, :at)"
+            connection.execute(text(statement), values)
 
 
 def fill_ledger(engine: Engine) -> UUID:

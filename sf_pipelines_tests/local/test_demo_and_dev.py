@@ -84,6 +84,14 @@ def test_every_row_of_a_folder_is_accounted_for_and_what_the_org_refuses_is_told
     assert [extract["written"] for extract in report["extracts"]] == [2, 2]
     assert all(agreement["agrees"] for agreement in report["agreement"])
     assert report["every_row_accounted_for"] is True
+    assert {stage["stage"]: stage["opportunities"] for stage in report["pipeline_by_stage"]} == {
+        "Closed Won": 1,
+        "Closed Lost": 1,
+    }
+    first, second = report["usage"]
+    assert (first["unchanged"], first["submitted"], first["succeeded"]) == (0, 2, 2)
+    assert second["unchanged"] + second["submitted"] == 2
+    assert (second["state"], second["rail"]) == ("complete", "rest")
 
 
 def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server_folder: Path) -> None:

@@ -31,9 +31,20 @@ select
     coalesce(deals.won_opportunities, 0) as won_opportunities,
     coalesce(deals.won_amount, 0) as won_amount,
     deals.last_won_date,
+    usage.active_users_30d,
+    usage.seats_used,
+    usage.last_seen_at,
+    usage.health_score,
+    case
+        when usage.health_score is null then 'unknown'
+        when usage.health_score < 40 then 'at_risk'
+        when usage.health_score < 70 then 'watch'
+        else 'healthy'
+    end as health,
     coalesce(failures.open_failures, 0) as open_failures,
     account.modified_at,
     account.extracted_at
 from {{ ref('stg_account') }} as account
 left join deals on deals.account_id = account.account_id
+left join {{ ref('account_usage') }} as usage on usage.account_id = account.account_id
 left join failures on failures.account_key = account.account_key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from sf_pipelines.components.load import load_key
+from sf_pipelines.components.sync_tags import asset_keys
 from sf_pipelines.ledger.load_queries import UnfinishedRun
 from sf_pipelines.present.bulk_jobs import BULK_JOBS, foreign_job_events, watch_sentence
 from sf_pipelines.resources.pipelines import PipelinesResource
@@ -16,7 +17,7 @@ EVERY_SECONDS = 600
 
 @dg.sensor(
     name="bulk_job_results",
-    target=dg.AssetSelection.groups("load"),
+    asset_selection=dg.AssetSelection.groups("load", "usage"),
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes up unfinished loads, and flags jobs of others whose rows failed.",
@@ -25,7 +26,12 @@ def bulk_job_results(context: dg.SensorEvaluationContext, pipelines: PipelinesRe
     """One list call for all jobs; a run for each load that nobody works on and no job holds up."""
     with pipelines.open(tell=context.log.info) as tools:
         watch = watch_jobs(tools)
-    requests = [_request(run, run.partition_key) for run in watch.ready if run.partition_key is not None]
+    keys = asset_keys(context)
+    requests = [
+        _request(run, run.partition_key, keys.get(run.sync, load_key(run.sobject)))
+        for run in watch.ready
+        if run.partition_key is not None
+    ]
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else watch_sentence(watch),
@@ -33,12 +39,12 @@ def bulk_job_results(context: dg.SensorEvaluationContext, pipelines: PipelinesRe
     )
 
 
-def _request(run: UnfinishedRun, partition_key: str) -> dg.RunRequest:
+def _request(run: UnfinishedRun, partition_key: str, key: dg.AssetKey) -> dg.RunRequest:
     """The attempt is part of the key, since Dagster never starts a key twice, whatever became of its run."""
     attempt = run.attempts + 1
     return dg.RunRequest(
         run_key=f"{run.sync}:{partition_key}:{run.run_id}:attempt-{attempt}",
-        asset_selection=[load_key(run.sobject)],
+        asset_selection=[key],
         partition_key=partition_key,
         tags={"salesforce/takes_up": str(run.run_id), "salesforce/attempt": str(attempt)},
     )

@@ -30,9 +30,10 @@ def build_models_schedule() -> dg.RunRequest:
 @dg.definitions
 def models() -> dg.Definitions:
     """Read from the manifest, which is made first where the project has changed."""
+    settings = load_settings()
 
     @dbt_assets(
-        manifest=prepare_manifest(models_project(load_settings())),
+        manifest=prepare_manifest(models_project(settings), settings.database_url),
         name="dbt_models",
         dagster_dbt_translator=ModelTranslator(),
     )

@@ -6,7 +6,7 @@ Annotations are evaluated here, not postponed: Dagster reads the resource of a s
 import dagster as dg
 
 from sf_pipelines.components.launch import RAIL_TAG
-from sf_pipelines.components.sync_tags import OBJECT_TAG, SYNC_TAG, read_tags
+from sf_pipelines.components.sync_tags import OBJECT_TAG, SYNC_TAG, asset_keys
 from sf_pipelines.defs.rail_policy.api_limits import API_LIMITS, evaluation
 from sf_pipelines.model.decision import Decision
 from sf_pipelines.present.quota import quota_metadata
@@ -14,7 +14,7 @@ from sf_pipelines.resources.pipelines import PipelinesResource
 from sf_pipelines.workflows.quota_watch import QuotaWatch, watch_quota
 from sf_pipelines.workflows.routing import PendingWork, decide_pending, pending_work
 
-SYNCS = dg.AssetSelection.groups("load", "extract")
+SYNCS = dg.AssetSelection.groups("load", "usage", "extract")
 
 
 @dg.sensor(
@@ -48,14 +48,14 @@ def quota_headroom(context: dg.SensorEvaluationContext, pipelines: PipelinesReso
 
 @dg.sensor(
     name="rail_router",
-    target=SYNCS,
+    asset_selection=SYNCS,
     minimum_interval_seconds=60,
     description="For each sync with pending work (deferred, or a night that its schedule missed): decides, "
     "and asks for a run with its rail, or says in one sentence why not.",
 )
 def rail_router(context: dg.SensorEvaluationContext, pipelines: PipelinesResource) -> dg.SensorResult:
     """Run requests for what the policy would send now."""
-    keys = _asset_keys(context)
+    keys = asset_keys(context)
     with pipelines.open(tell=context.log.info) as tools:
         now = tools.clock()
         works = pending_work(tools.engine, keys, now)
@@ -69,16 +69,6 @@ def rail_router(context: dg.SensorEvaluationContext, pipelines: PipelinesResourc
     if requests:
         return dg.SensorResult(run_requests=requests)
     return dg.SensorResult(skip_reason=" ".join(waiting) or "No sync has pending work.")
-
-
-def _asset_keys(context: dg.SensorEvaluationContext) -> dict[str, dg.AssetKey]:
-    """The asset of each sync, by the sync's name."""
-    repository = context.repository_def
-    if repository is None:
-        return {}
-    graph = repository.asset_graph
-    found = ((read_tags(graph.get(key).tags), key) for key in graph.get_all_asset_keys())
-    return {sync.name: key for sync, key in found if sync is not None}
 
 
 def _request(work: PendingWork, decision: Decision, keys: dict[str, dg.AssetKey]) -> dg.RunRequest:
