@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 import grpc
 
+from sf_pipelines.config.settings import Secret
+from sf_pipelines.rails.auth import Authenticator, Grant
 from sf_pipelines.rails.change_ports import ReceivedEvent
 from sf_pipelines.wire.pubsub_api_pb2 import (
     ConsumerEvent,
@@ -235,6 +237,26 @@ class FakePubSub(PubSubServicer):
         metadata: dict[str, Any] = dict(context.invocation_metadata())
         if self.tokens and metadata.get("accesstoken") not in self.tokens:
             _abort(context, Refusal(status=grpc.StatusCode.UNAUTHENTICATED, code="service.auth.error"))
+
+
+class FixedGrants(Authenticator):
+    """Tokens without an org that gives them: token-1, and the next one for each that is refused."""
+
+    def __init__(self) -> None:
+        self._number = 1
+
+    def grant(self) -> Grant:
+        return self._grant_of(self._number)
+
+    def renew(self, refused: Grant) -> Grant:
+        if refused.access_token == self.grant().access_token:
+            self._number += 1
+        return self.grant()
+
+    @staticmethod
+    def _grant_of(number: int) -> Grant:
+        token = Secret(f"token-{number}")
+        return Grant(access_token=token, instance_url="https://org.example.org", org_id="00D000000000001AAA")
 
 
 def _abort(context: grpc.ServicerContext, refusal: Refusal) -> NoReturn:
