@@ -1,7 +1,7 @@
 """A Pub/Sub API in this process that plays what a test scripts, for answers that no good org gives.
 
 Keeps the contract where nothing is scripted: it never sends more than was asked for, goes on exactly behind a
-replay id, and knows tokens, topics and schemas.
+replay id, and knows tokens and schemas.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from sf_pipelines.wire.pubsub_api_pb2 import (
     ReplayPreset,
     SchemaInfo,
     SchemaRequest,
-    TopicInfo,
-    TopicRequest,
 )
 from sf_pipelines.wire.pubsub_api_pb2_grpc import PubSubServicer, add_PubSubServicer_to_server
 
@@ -72,9 +70,8 @@ class FakePubSub(PubSubServicer):
     def __init__(self) -> None:
         self.events: list[ReceivedEvent] = []
         self.schemas: dict[str, str] = {}
-        self.topics: set[str] | None = None
         self.tokens: set[str] = set()
-        self.refusals: dict[str, list[Refusal]] = {"Subscribe": [], "GetSchema": [], "GetTopic": []}
+        self.refusals: dict[str, list[Refusal]] = {"Subscribe": [], "GetSchema": []}
         self.subscriptions: list[Subscription] = []
         self.schema_calls: list[str] = []
         self.is_silent = False
@@ -125,12 +122,6 @@ class FakePubSub(PubSubServicer):
         with self._changed:
             if not self._changed.wait_for(condition, seconds):
                 raise TimeoutError("What the test waits for did not come.")
-
-    def GetTopic(self, request: TopicRequest, context: grpc.ServicerContext) -> TopicInfo:
-        self._check(context, "GetTopic")
-        if self.topics is not None and request.topic_name not in self.topics:
-            _abort(context, Refusal(status=grpc.StatusCode.NOT_FOUND, code="topic.not.found"))
-        return TopicInfo(topic_name=request.topic_name, can_subscribe=True)
 
     def GetSchema(self, request: SchemaRequest, context: grpc.ServicerContext) -> SchemaInfo:
         self.schema_calls.append(request.schema_id)
