@@ -135,6 +135,26 @@ def emulator(
 
 
 @app.command(
+    epilog="Examples:  sf-pipelines subscribe  |  "
+    "sf-pipelines subscribe --channel /data/AccountChangeEvent --channel /data/Invoice__ChangeEvent --json",
+)
+def subscribe(
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(help="A channel to read, several times for several; by default SF_PIPELINES_CHANNELS."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Store change events of the org until Ctrl-C or SIGTERM; a second one on a channel stands by.
+
+    Goes on where the ledger says that the channel is stored, and stores what has arrived before it ends.
+    """
+    from sf_pipelines.local.subscribe_command import run_subscribe
+
+    _answer(*run_subscribe(channel or (), tell=_teller()), as_json=as_json)
+
+
+@app.command(
     epilog="Examples:  sf-pipelines failures --sync opportunity_load  |  "
     "sf-pipelines failures --sync opportunity_load --code STRING_TOO_LONG --export fix.csv  |  "
     "sf-pipelines failures --class data --json",

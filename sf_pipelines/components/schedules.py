@@ -14,6 +14,8 @@ from sf_pipelines.model.sync import LoadSync
 OWN_SCHEDULE = ("salesforce/schedule", "own")
 """Tag of an asset that the nightly job leaves alone."""
 
+_MINUTE = "%Y-%m-%dT%H:%M%z"
+
 
 def sync_schedule(sync: LoadSync, key: dg.AssetKey, block: ScheduleBlock) -> dg.ScheduleDefinition:
     """The schedule `<sync>_schedule` of the asset; off until somebody turns it on, as every schedule."""
@@ -39,11 +41,8 @@ def sync_schedule(sync: LoadSync, key: dg.AssetKey, block: ScheduleBlock) -> dg.
 
 
 def _next_tick(block: ScheduleBlock, tick: datetime) -> datetime:
-    """The tick of a cron schedule after the one at hand: Dagster's windows of a cron lie between its ticks."""
+    """The tick after the one at hand: Dagster's windows of a cron schedule lie between its ticks."""
     windows = dg.TimeWindowPartitionsDefinition(
-        start=tick - timedelta(days=1),
-        cron_schedule=block.cron,
-        timezone=block.timezone,
-        fmt="%Y-%m-%dT%H:%M%z",
+        start=tick - timedelta(days=1), cron_schedule=block.cron, timezone=block.timezone, fmt=_MINUTE
     )
-    return windows.time_window_for_partition_key(f"{tick:%Y-%m-%dT%H:%M%z}").end
+    return windows.time_window_for_partition_key(tick.strftime(_MINUTE)).end

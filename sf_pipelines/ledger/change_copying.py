@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sf_pipelines.ledger.change_tables import change_event
 from sf_pipelines.ledger.copying import copy_line
@@ -66,7 +68,9 @@ def copy_events(
     try:
         with connection.begin_nested():
             _copy(connection, change_event.schema, change_event.name, lines)
-    except UniqueViolation:
+    except IntegrityError as error:
+        if not isinstance(error.orig, UniqueViolation):
+            raise
         return _copy_new(connection, lines)
     return {(event.replay_id, event.event_id) for event in events}
 
@@ -84,8 +88,12 @@ def _copy(connection: Connection, schema: str | None, table: str, lines: str) ->
         sql.Identifier(schema, table) if schema else sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
     )
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.copy_expert(statement, io.StringIO(lines))
+    try:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.copy_expert(statement, io.StringIO(lines))
+    except psycopg2.Error as error:
+        # the driver's own, unlike those of statements, which `transaction` turns into a sentence
+        raise DBAPIError.instance("COPY", None, error, psycopg2.Error) from error
 
 
 def _columns(event: StreamedEvent) -> tuple[str | None, ...]:

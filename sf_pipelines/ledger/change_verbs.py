@@ -24,6 +24,7 @@ from sf_pipelines.ledger.jsonable import storable
 from sf_pipelines.ledger.verbs import utc_now
 from sf_pipelines.model.change import ReplayPosition, StreamedEvent
 from sf_pipelines.model.gap import Gap
+from sf_pipelines.policy.gap_union import combined
 
 
 class ChannelTakenError(LedgerError):
@@ -77,7 +78,7 @@ class ChangeLedger(GapVerbs):
             self._move(connection, channel, position, holder, now)
             new = copy_events(connection, channel, events, stored_at=now) if events else set()
             new_ids = {replay_id for replay_id, _ in new}
-            opened = [gap for gap in gaps if gap.replay_id is None or gap.replay_id in new_ids]
+            opened = combined(gap for gap in gaps if gap.replay_id is None or gap.replay_id in new_ids)
             for gap in opened:
                 put_gap(connection, gap, now=now)
         return StoredBatch(events=len(new), gaps=len(opened))

@@ -6,7 +6,7 @@ Mixed into `change_verbs.ChangeLedger`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +17,7 @@ from sf_pipelines.ledger.change_tables import gap as gap_table
 from sf_pipelines.ledger.engine import LedgerError, transaction
 from sf_pipelines.ledger.jsonable import storable
 from sf_pipelines.model.gap import Gap, GapProof, RepairState
+from sf_pipelines.policy.gap_union import united
 
 MAX_IDS_OF_A_GAP = 10_000
 """A gap with so many records gets no more: further ones open a gap of their own."""
@@ -111,9 +112,7 @@ def put_gap(connection: Connection, gap: Gap, *, now: datetime) -> UUID:
         _change(connection, known.id, **_widened(known, gap))
         return known.id
     gap_id = uuid4()
-    values: dict[str, Any] = asdict(gap) | {"detail": storable(gap.detail), "cause": gap.cause.value}
-    ids = None if gap.record_ids is None else [storable(item) for item in gap.record_ids]
-    connection.execute(insert(gap_table).values(**values | {"record_ids": ids}, id=gap_id, opened_at=now))
+    connection.execute(insert(gap_table).values(**_values(gap), id=gap_id, opened_at=now))
     return gap_id
 
 
@@ -137,17 +136,18 @@ def _widenable(connection: Connection, gap: Gap) -> Any:
 
 
 def _widened(known: Any, gap: Gap) -> dict[str, Any]:
-    """The window that covers both; an unknown bound stays unknown."""
-    start: datetime | None = known.from_timestamp
-    end: datetime | None = known.to_timestamp
-    ids = None if gap.record_ids is None else list(dict.fromkeys([*known.record_ids, *gap.record_ids]))
-    return {
-        "from_timestamp": min(start, gap.from_timestamp) if start and gap.from_timestamp else None,
-        "to_timestamp": max(end, gap.to_timestamp) if end and gap.to_timestamp else None,
-        "record_ids": ids,
-        "replay_id": gap.replay_id,
-        "detail": storable(gap.detail),
-    }
+    before = replace(
+        gap,
+        from_timestamp=known.from_timestamp,
+        to_timestamp=known.to_timestamp,
+        record_ids=None if known.record_ids is None else tuple(known.record_ids),
+    )
+    return _values(united(before, gap))
+
+
+def _values(gap: Gap) -> dict[str, Any]:
+    ids = None if gap.record_ids is None else [storable(item) for item in gap.record_ids]
+    return asdict(gap) | {"detail": storable(gap.detail), "cause": gap.cause.value, "record_ids": ids}
 
 
 def _require_open(connection: Connection, gap_id: UUID) -> Any:

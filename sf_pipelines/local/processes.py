@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from types import FrameType
 
 import psutil
@@ -17,9 +18,14 @@ TERMINAL_SECONDS = 2
 """How soon a child that the terminal has told to stop does so."""
 
 
+def program(name: str, *arguments: str) -> list[str]:
+    """A program of this very environment."""
+    return [str(Path(sys.executable).with_name(name)), *arguments]
+
+
 def dg_command(*arguments: str) -> list[str]:
     """The `dg` of this very environment."""
-    return [str(Path(sys.executable).with_name("dg")), *arguments]
+    return program("dg", *arguments)
 
 
 def run_to_end(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path) -> int:
@@ -50,6 +56,37 @@ def run_in_foreground(command: Sequence[str], *, environment: Mapping[str, str],
         _end(family)
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def beside(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    tell: Callable[[str], None],
+) -> Generator[None]:
+    """Run a service with its output in a file, and end it by SIGTERM; that it ended by itself is told."""
+    with log.open("ab") as output:
+        process = psutil.Popen(command, env=dict(environment), cwd=folder, stdout=output, stderr=output)
+    is_over = Event()
+
+    def watch() -> None:
+        code = process.wait()
+        if not is_over.is_set():
+            tell(f"'{' '.join(command[1:])}' ended with code {code}: {log} says why.")
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+        _end([process])
+        watcher.join(STOP_SECONDS)
 
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:

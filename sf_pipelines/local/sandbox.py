@@ -126,6 +126,7 @@ def _empty(home: Path) -> None:
 def _org_environment(org: EmulatorCredentials) -> dict[str, str]:
     return {
         f"{PREFIX}SALESFORCE_URL": org.url,
+        f"{PREFIX}PUBSUB_URL": f"http://{org.pubsub_address}",
         f"{PREFIX}SALESFORCE_FLOW": "client_credentials",
         f"{PREFIX}SALESFORCE_CLIENT_ID": org.client_id,
         f"{PREFIX}SALESFORCE_CLIENT_SECRET": org.client_secret,

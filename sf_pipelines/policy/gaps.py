@@ -76,10 +76,9 @@ def gap_of_downtime(
     return _of_window(channel, GapCause.DOWNTIME, since, now, detail)
 
 
-def gap_of_refused_position(channel: str, position: ReplayPosition, *, now: datetime, told: str) -> Gap:
+def gap_of_refused_position(channel: str, since: datetime | None, *, now: datetime, told: str) -> Gap:
     """The gap behind a replay id that the org takes no more; `told` is the org's own code or sentence."""
     detail = f"The org refused the stored replay id of {channel}: {told.removesuffix('.')}."
-    since = position.last_commit_timestamp
     return _of_window(channel, GapCause.REPLAY_ID_REFUSED, since, now, detail)
 
 

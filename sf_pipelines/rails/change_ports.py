@@ -92,10 +92,6 @@ class PubSubPort(ABC):
     """Change events of an org; every method raises a StreamError where the org refuses."""
 
     @abstractmethod
-    def may_subscribe(self, channel: str) -> bool:
-        """Whether the org lets this user read the channel."""
-
-    @abstractmethod
     def schema(self, schema_id: str) -> str:
         """An Avro schema as JSON text."""
 

@@ -1,4 +1,4 @@
-"""The Pub/Sub API over gRPC ([D] PSG, PROTO): channels, Avro schemas, streams of events.
+"""The Pub/Sub API over gRPC ([D] PSG, PROTO): streams of events, and the Avro schemas to read them by.
 
 Sends the token as metadata of each call, and only by TLS or within this machine. Decodes nothing: see
 `change_events`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
@@ -22,9 +22,10 @@ from sf_pipelines.rails.pubsub_stream import PubSubStream
 from sf_pipelines.rails.stream_errors import StreamUnauthenticatedError
 from sf_pipelines.rails.stream_refusal import stream_error
 from sf_pipelines.rails.urls import host_and_port, is_safe_url, site
-from sf_pipelines.wire.pubsub_api_pb2 import FetchRequest, SchemaRequest, TopicRequest
+from sf_pipelines.wire.pubsub_api_pb2 import FetchRequest, SchemaRequest
 from sf_pipelines.wire.pubsub_api_pb2_grpc import PubSubStub
 
+GET_SCHEMA = "GetSchema"
 CALL_SECONDS = 30.0
 LARGEST_ANSWER_BYTES = 128 * 1024 * 1024
 """100 events of 1 MB each, the largest that may be asked for, with room to spare."""
@@ -36,8 +37,6 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 5_000),  # the pace of opening streams is ours; see workflows.subscribe
     ("grpc.enable_retries", 0),
 )
-
-Message = TypeVar("Message")
 
 
 class PubSub(PubSubPort):
@@ -60,13 +59,12 @@ class PubSub(PubSubPort):
     ) -> None:
         self._connection.close()
 
-    def may_subscribe(self, channel: str) -> bool:
-        """Whether the org lets this user read the channel."""
-        return self._ask(self._stub.GetTopic, TopicRequest(topic_name=channel), channel).can_subscribe
-
     def schema(self, schema_id: str) -> str:
         """An Avro schema as JSON text."""
-        return self._ask(self._stub.GetSchema, SchemaRequest(schema_id=schema_id), schema_id).schema_json
+        try:
+            return self._schema(schema_id)
+        except StreamUnauthenticatedError:
+            return self._schema(schema_id)
 
     def subscribe(self, channel: str, begin: StreamBegin, limits: StreamLimits) -> ChangeStream:
         """Open a stream; that it is refused is told by its first `next`."""
@@ -84,19 +82,13 @@ class PubSub(PubSubPort):
             on_error=lambda error: self._note(error, grant),
         )
 
-    def _ask(self, method: Callable[..., Message], request: Any, subject: str) -> Message:
-        try:
-            return self._ask_once(method, request, subject)
-        except StreamUnauthenticatedError:
-            return self._ask_once(method, request, subject)
-
-    def _ask_once(self, method: Callable[..., Message], request: Any, subject: str) -> Message:
+    def _schema(self, schema_id: str) -> str:
         grant = self._grant()
+        request = SchemaRequest(schema_id=schema_id)
         try:
-            return method(request, metadata=_metadata(grant), timeout=CALL_SECONDS)
+            return self._stub.GetSchema(request, metadata=_metadata(grant), timeout=CALL_SECONDS).schema_json
         except grpc.RpcError as error:
-            name = type(request).__name__.removesuffix("Request")
-            told = stream_error(error, method=f"Get{name}", channel=subject)
+            told = stream_error(error, method=GET_SCHEMA, channel=schema_id)
             self._note(told, grant)
             raise told from error
 

@@ -53,8 +53,22 @@ class RetryPolicy:
         return retrying(work)
 
     def _wait_seconds(self, state: RetryCallState) -> float:
-        longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
-        return longest * (0.5 + self.jitter() / 2)
+        return backoff_seconds(
+            state.attempt_number,
+            jitter=self.jitter(),
+            first=FIRST_WAIT_SECONDS,
+            longest=LONGEST_WAIT_SECONDS,
+        )
+
+
+def backoff_seconds(attempt: int, *, jitter: float, first: float, longest: float) -> float:
+    """The wait after attempt number `attempt`: twice as long each time, the upper half of it by chance.
+
+    Args:
+        jitter: 0 to 1.
+    """
+    # the exponent is bounded, since somebody may try for weeks
+    return min(longest, first * 2 ** min(attempt - 1, 30)) * (0.5 + jitter / 2)
 
 
 def may_repeat_read(error: BaseException) -> bool:

@@ -1,7 +1,7 @@
 """A Pub/Sub API in this process that plays what a test scripts, for answers that no good org gives.
 
 Keeps the contract where nothing is scripted: it never sends more than was asked for, goes on exactly behind a
-replay id, and knows tokens, topics and schemas.
+replay id, and knows tokens and schemas.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 import grpc
 
+from sf_pipelines.config.settings import Secret
+from sf_pipelines.rails.auth import Authenticator, Grant
 from sf_pipelines.rails.change_ports import ReceivedEvent
 from sf_pipelines.wire.pubsub_api_pb2 import (
     ConsumerEvent,
@@ -24,8 +26,6 @@ from sf_pipelines.wire.pubsub_api_pb2 import (
     ReplayPreset,
     SchemaInfo,
     SchemaRequest,
-    TopicInfo,
-    TopicRequest,
 )
 from sf_pipelines.wire.pubsub_api_pb2_grpc import PubSubServicer, add_PubSubServicer_to_server
 
@@ -70,9 +70,8 @@ class FakePubSub(PubSubServicer):
     def __init__(self) -> None:
         self.events: list[ReceivedEvent] = []
         self.schemas: dict[str, str] = {}
-        self.topics: set[str] | None = None
         self.tokens: set[str] = set()
-        self.refusals: dict[str, list[Refusal]] = {"Subscribe": [], "GetSchema": [], "GetTopic": []}
+        self.refusals: dict[str, list[Refusal]] = {"Subscribe": [], "GetSchema": []}
         self.subscriptions: list[Subscription] = []
         self.schema_calls: list[str] = []
         self.is_silent = False
@@ -123,12 +122,6 @@ class FakePubSub(PubSubServicer):
         with self._changed:
             if not self._changed.wait_for(condition, seconds):
                 raise TimeoutError("What the test waits for did not come.")
-
-    def GetTopic(self, request: TopicRequest, context: grpc.ServicerContext) -> TopicInfo:
-        self._check(context, "GetTopic")
-        if self.topics is not None and request.topic_name not in self.topics:
-            _abort(context, Refusal(status=grpc.StatusCode.NOT_FOUND, code="topic.not.found"))
-        return TopicInfo(topic_name=request.topic_name, can_subscribe=True)
 
     def GetSchema(self, request: SchemaRequest, context: grpc.ServicerContext) -> SchemaInfo:
         self.schema_calls.append(request.schema_id)
@@ -235,6 +228,26 @@ class FakePubSub(PubSubServicer):
         metadata: dict[str, Any] = dict(context.invocation_metadata())
         if self.tokens and metadata.get("accesstoken") not in self.tokens:
             _abort(context, Refusal(status=grpc.StatusCode.UNAUTHENTICATED, code="service.auth.error"))
+
+
+class FixedGrants(Authenticator):
+    """Tokens without an org that gives them: token-1, and the next one for each that is refused."""
+
+    def __init__(self) -> None:
+        self._number = 1
+
+    def grant(self) -> Grant:
+        return self._grant_of(self._number)
+
+    def renew(self, refused: Grant) -> Grant:
+        if refused.access_token == self.grant().access_token:
+            self._number += 1
+        return self.grant()
+
+    @staticmethod
+    def _grant_of(number: int) -> Grant:
+        token = Secret(f"token-{number}")
+        return Grant(access_token=token, instance_url="https://org.example.org", org_id="00D000000000001AAA")
 
 
 def _abort(context: grpc.ServicerContext, refusal: Refusal) -> NoReturn:

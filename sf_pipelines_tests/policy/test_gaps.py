@@ -131,10 +131,8 @@ def test_downtime_beyond_the_retention_is_repaired_from_the_last_commit() -> Non
 
 
 def test_a_refused_replay_id_puts_everything_since_the_last_commit_in_doubt() -> None:
-    gap = gap_of_refused_position(CHANNEL, POSITION, now=NOON, told="corrupted.")
-    unknown = gap_of_refused_position(
-        CHANNEL, replace(POSITION, last_commit_timestamp=None), now=NOON, told="corrupted."
-    )
+    gap = gap_of_refused_position(CHANNEL, COMMITTED, now=NOON, told="corrupted.")
+    unknown = gap_of_refused_position(CHANNEL, None, now=NOON, told="corrupted.")
 
     assert (gap.from_timestamp, gap.to_timestamp) == (COMMITTED - CLOCK_TOLERANCE, NOON + CLOCK_TOLERANCE)
     assert unknown.from_timestamp is None
