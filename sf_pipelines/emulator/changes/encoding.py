@@ -1,87 +1,33 @@
 """A change event as bytes: bare Avro, with bitmaps of the fields that changed.
 
-Belongs here: header, bitmaps, stored values to Avro values. Not here: which fields changed (events.py).
-Imports fastavro, events, shapes, temporal.
+Belongs here: header, body, bitmaps. Not here: which fields changed (events.py), single values (avro.py).
+Imports avro, events, shapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from functools import lru_cache
-from io import BytesIO
 from typing import Any
 
-import fastavro
-
+from sf_pipelines.emulator.changes import avro
 from sf_pipelines.emulator.changes.events import ChangeEvent
-from sf_pipelines.emulator.changes.shapes import HEADER, EventShape, Leaf
+from sf_pipelines.emulator.changes.shapes import CHANGE_TYPES, EventShape
 
-_DAY_MS = 86_400_000
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_TYPE_BYTES = {name: avro.whole(number) for number, name in enumerate(CHANGE_TYPES)}
 
 
 def payload_of(event: ChangeEvent, max_bytes: int) -> bytes:
     """The event's payload; that of a gap when the event itself is larger than `max_bytes`."""
-    content = _written(event)
+    content = _header(event) + _body(event)
     if len(content) <= max_bytes or event.change_type.startswith("GAP_"):
         return content
-    return _written(event.as_gap())
-
-
-def avro_header(event: ChangeEvent) -> dict[str, Any]:
-    """The ChangeEventHeader."""
-    transaction = event.transaction
-    return {
-        "entityName": event.shape.sobject,
-        "recordIds": event.record_ids,
-        "changeType": event.change_type,
-        "changeOrigin": transaction.origin,
-        "transactionKey": event.transaction_key,
-        "sequenceNumber": event.sequence,
-        "commitTimestamp": transaction.committed_ms,
-        "commitNumber": event.commit_number,
-        "commitUser": transaction.user_id,
-        "nulledFields": bitmaps(event.shape, event.nulled),
-        "diffFields": [],
-        "changedFields": bitmaps(event.shape, event.changed),
-    }
-
-
-def avro_record(event: ChangeEvent) -> dict[str, Any]:
-    """The whole record as fastavro writes it; what isn't there is null."""
-    record: dict[str, Any] = {HEADER: avro_header(event)}
-    leaves = event.shape.leaves
-    for at in event.changed:
-        leaf = leaves[at]
-        if leaf.part is not None:
-            record.setdefault(leaf.field, {})
-    for at, stored in event.values.items():
-        leaf = leaves[at]
-        value = avro_value(leaf, stored)
-        if leaf.part is None:
-            record[leaf.field] = value
-        else:
-            record.setdefault(leaf.field, {})[leaf.part] = value
-    return record
-
-
-def avro_value(leaf: Leaf, stored: Any) -> Any:
-    """A stored value that isn't null as Avro has it ([D] section 8: dates are epoch milliseconds)."""
-    if leaf.type == "boolean":
-        return bool(stored)
-    if leaf.type == "long" and isinstance(stored, str):
-        return (date.fromisoformat(stored).toordinal() - _EPOCH_DAY) * _DAY_MS
-    return stored
+    gap = event.as_gap()
+    return _header(gap) + _body(gap)
 
 
 def bitmaps(shape: EventShape, leaves: tuple[int, ...]) -> list[str]:
     """The bitmaps of some leaves: one of the record's own fields, then one for each compound field."""
-    return list(_bitmaps(shape, leaves))
-
-
-@lru_cache(maxsize=4096)
-def _bitmaps(shape: EventShape, leaves: tuple[int, ...]) -> tuple[str, ...]:
     own = [shape.leaves[at].position for at in leaves if shape.leaves[at].part is None]
     nested: dict[int, list[int]] = {}
     for at in leaves:
@@ -89,17 +35,71 @@ def _bitmaps(shape: EventShape, leaves: tuple[int, ...]) -> tuple[str, ...]:
         if leaf.part is not None:
             nested.setdefault(leaf.position, []).append(leaf.part_position)
     top = [_bitmap(own)] if own else []
-    return (*top, *(f"{position}-{_bitmap(parts)}" for position, parts in sorted(nested.items())))
+    return [*top, *(f"{position}-{_bitmap(parts)}" for position, parts in sorted(nested.items()))]
 
 
 def _bitmap(positions: Iterable[int]) -> str:
     """Big-endian hexadecimal of even length ([I]); the lowest bit is position 0."""
-    number = sum(1 << position for position in positions)
-    text = f"{number:x}"
-    return f"0x{text.rjust(len(text) + len(text) % 2, '0').upper()}"
+    digits = f"{sum(1 << position for position in positions):X}"
+    return f"0x{digits.rjust(len(digits) + len(digits) % 2, '0')}"
 
 
-def _written(event: ChangeEvent) -> bytes:
-    buffer = BytesIO()
-    fastavro.schemaless_writer(buffer, event.shape.parsed, avro_record(event))
-    return buffer.getvalue()
+@lru_cache(maxsize=4096)
+def _bitmap_bytes(shape: EventShape, leaves: tuple[int, ...]) -> bytes:
+    return avro.texts(bitmaps(shape, leaves))
+
+
+def _header(event: ChangeEvent) -> bytes:
+    """The fields of ChangeEventHeader in the order of its schema (shapes.py)."""
+    transaction = event.transaction
+    return b"".join(
+        (
+            avro.text(event.shape.sobject),
+            avro.texts(event.record_ids),
+            _TYPE_BYTES[event.change_type],
+            avro.text(transaction.origin),
+            avro.text(event.transaction_key),
+            avro.whole(event.sequence),
+            avro.whole(transaction.committed_ms),
+            avro.whole(event.commit_number),
+            avro.text(transaction.user_id),
+            _bitmap_bytes(event.shape, event.nulled),
+            avro.texts(bitmaps(event.shape, event.diffed)) if event.diffs else avro.NULL,
+            _bitmap_bytes(event.shape, event.changed),
+        )
+    )
+
+
+def _body(event: ChangeEvent) -> bytes:
+    """The record's other fields: what the event doesn't tell is null."""
+    shape = event.shape
+    out: list[bytes] = []
+    position, room = 1, 0
+    for at in event.told:
+        leaf = shape.leaves[at]
+        if leaf.position >= position:
+            # what is left of the compound field before, and the fields between
+            out.append(avro.NULL * (room + leaf.position - position))
+            position, room = leaf.position + 1, 0
+            if leaf.part is not None:
+                out.append(avro.SOME)
+                room = leaf.part_count
+        if leaf.part is not None:
+            out.append(avro.NULL * (leaf.part_position + room - leaf.part_count))
+            room = leaf.part_count - leaf.part_position - 1
+        value = event.value(at)
+        out.append(avro.NULL if value is None else shape.writers[at](value))
+    out.append(avro.NULL * (room + shape.width - position))
+    return b"".join(out)
+
+
+def rest_of(event: ChangeEvent) -> dict[str, Any]:
+    """The told leaves by field, those of a compound field by part: what CometD tells besides the header."""
+    record: dict[str, Any] = {}
+    for at in event.told:
+        leaf = event.shape.leaves[at]
+        if leaf.part is None:
+            record[leaf.field] = event.value(at)
+        else:
+            record.setdefault(leaf.field, {})[leaf.part] = event.value(at)
+    return record

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
+from itertools import compress, count
+from operator import ne
+from typing import Any, NamedTuple
 
 from sf_pipelines.emulator.changes import replay
 from sf_pipelines.emulator.changes.shapes import EventShape
@@ -24,41 +26,57 @@ MAX_MERGED_IDS = 200
 # [I] where the org's commit numbers begin.
 _FIRST_COMMIT_NUMBER = 10_000_000_000_000
 _NAMESPACE = uuid.UUID("8b0e4a52-6f0c-4d0e-9a53-6b6f0a2f7c11")
-_WITH_VALUES = frozenset({"CREATE", "UPDATE", "UNDELETE"})
+_WITH_VALUES = frozenset({"CREATE", "UNDELETE"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChangeEvent:
-    """One change event. `values`, `changed` and `nulled` go by the leaves of its shape."""
+class ChangeEvent(NamedTuple):
+    """One change event; fields go by the leaves of its shape.
+
+    A tuple, because a Bulk load makes them by the hundred thousand.
+    """
 
     number: int
     shape: EventShape
     change_type: str
-    record_ids: Sequence[str]
+    record_ids: list[str]
     transaction_key: str
     sequence: int
     commit_number: int
     transaction: LoggedTransaction
-    values: Mapping[int, Any] = field(default_factory=dict[int, Any])
-    """Leaf to its stored value, those that are null left out."""
-    before: Mapping[int, Any] = field(default_factory=dict[int, Any])
-    """Of an update: leaf to the value that it had."""
+    image: Sequence[Any] = ()
+    """The stored values behind the change; empty when the event tells none."""
     changed: tuple[int, ...] = ()
-    """Of an update."""
+    """Of an update: the leaves whose values it tells."""
+    diffs: Mapping[int, str] = {}
+    """Leaf to the diff that is told in place of a long text."""
 
     @property
     def id(self) -> str:
-        """The event's own UUID."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.transaction_key}/{self.number}"))
+        """The event's own UUID: that of its transaction, with its number in the last group."""
+        return f"{self.transaction_key[:24]}{self.number:012x}"
+
+    @property
+    def told(self) -> Sequence[int]:
+        """The leaves that the event tells: of an update those that changed, else those with a value."""
+        return self.changed or [at for at, value in enumerate(self.image) if value is not None]
 
     @property
     def nulled(self) -> tuple[int, ...]:
         """The changed leaves that are null now."""
-        return tuple(leaf for leaf in self.changed if leaf not in self.values)
+        return tuple([at for at in self.changed if self.image[at] is None])
+
+    @property
+    def diffed(self) -> tuple[int, ...]:
+        """The leaves that are told as diffs."""
+        return tuple(sorted(self.diffs))
+
+    def value(self, leaf: int) -> Any:
+        """What the event tells of a leaf: its stored value, or a diff."""
+        return self.diffs.get(leaf, self.image[leaf]) if self.diffs else self.image[leaf]
 
     def as_gap(self) -> ChangeEvent:
         """What is told in its place when it can't be told itself."""
-        return replace(self, change_type=f"GAP_{self.change_type}", values={}, before={}, changed=())
+        return self._replace(change_type=f"GAP_{self.change_type}", image=(), changed=(), diffs={})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -82,10 +100,9 @@ class _Net:
         return "UPDATE" if was_there else self.kind
 
     def changed(self) -> tuple[int, ...]:
-        before = self.before
-        if before is None:
+        if self.before is None:
             return ()
-        return tuple(at for at, value in enumerate(self.values) if value != before[at])
+        return tuple(compress(count(), map(ne, self.values, self.before)))
 
 
 def events_of(
@@ -108,14 +125,14 @@ def _parts(rows: Sequence[Sequence[Any]], records: int | None) -> Iterator[Seque
     if records is None:
         yield rows
         return
-    start = count = 0
+    start = seen = 0
     for at, row in enumerate(rows):
         if row[2] == BEFORE:
             continue
-        count += 1
-        if count == records:
+        seen += 1
+        if seen == records:
             yield rows[start : at + 1]
-            start, count = at + 1, 0
+            start, seen = at + 1, 0
     if start < len(rows):
         yield rows[start:]
 
@@ -153,22 +170,23 @@ class _Part:
         return self._events
 
     def _add(self, net: _Net, change_type: str, changed: tuple[int, ...]) -> None:
-        shape = self._shapes[net.shape]
-        values: dict[int, Any] = {}
-        before: dict[int, Any] = {}
+        image: Sequence[Any] = ()
+        told = image
         if change_type == "UPDATE" and net.before is not None:
-            changed = tuple(sorted({*changed, shape.modified_date}))
-            values = {at: net.values[at] for at in changed if net.values[at] is not None}
-            before = {at: net.before[at] for at in changed}
+            image = net.values
+            modified_date = self._shapes[net.shape].modified_date
+            if modified_date not in changed:
+                changed = tuple(sorted((*changed, modified_date)))
+            told = tuple([image[at] for at in changed])
         elif change_type in _WITH_VALUES:
-            values = {at: value for at, value in enumerate(net.values) if value is not None}
-        key = (net.shape, change_type, changed, tuple(values.items()))
+            image = told = net.values
+        key = (net.shape, change_type, changed, told)
         ids = self._merged.get(key)
         if ids is not None and len(ids) < MAX_MERGED_IDS:
             ids.append(net.id)
             return
         self._merged[key] = ids = [net.id]
-        self._emit(replay.to_number(net.row), net.shape, change_type, ids, values, before, changed)
+        self._emit(replay.to_number(net.row), net.shape, change_type, ids, image, changed)
 
     def _emit(
         self,
@@ -176,23 +194,21 @@ class _Part:
         shape: int,
         change_type: str,
         ids: list[str],
-        values: Mapping[int, Any] | None = None,
-        before: Mapping[int, Any] | None = None,
+        image: Sequence[Any] = (),
         changed: tuple[int, ...] = (),
     ) -> None:
         self._events.append(
             ChangeEvent(
-                number=number,
-                shape=self._shapes[shape],
-                change_type=change_type,
-                record_ids=ids,
-                transaction_key=self._key,
-                sequence=len(self._events) + 1,
-                commit_number=self._commit_number,
-                transaction=self._transaction,
-                values=values or {},
-                before=before or {},
-                changed=changed,
+                number,
+                self._shapes[shape],
+                change_type,
+                ids,
+                self._key,
+                len(self._events) + 1,
+                self._commit_number,
+                self._transaction,
+                image,
+                changed,
             )
         )
 

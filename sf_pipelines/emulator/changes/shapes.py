@@ -1,21 +1,21 @@
 """The shape of an object's change event: its Avro schema, and which stored column fills which field.
 
 Belongs here: fields, their order, their positions in bitmaps. Not here: payloads (encoding.py), when a shape
-holds (capture.py). Imports fastavro, channel names, the schema's nouns.
+holds (capture.py). Imports avro, channel names, the schema's nouns.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import fastavro
 import orjson
 
+from sf_pipelines.emulator.changes.avro import OPTIONAL
 from sf_pipelines.emulator.changes.channels import event_name
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
 
@@ -55,6 +55,7 @@ class Leaf:
     part: str | None
     """The sub-field of a compound field."""
     part_position: int
+    part_count: int
     type: str
     """The Avro type, without its null."""
 
@@ -78,9 +79,14 @@ class EventShape:
         return tuple(_leaves(orjson.loads(self.schema_json)["fields"]))
 
     @cached_property
-    def parsed(self) -> Any:
-        """The schema, as fastavro writes by it."""
-        return fastavro.parse_schema(orjson.loads(self.schema_json))
+    def writers(self) -> tuple[Callable[[Any], bytes], ...]:
+        """What writes the value of each leaf."""
+        return tuple(OPTIONAL[leaf.type] for leaf in self.leaves)
+
+    @cached_property
+    def width(self) -> int:
+        """Fields of the record, the header included."""
+        return len(orjson.loads(self.schema_json)["fields"])
 
     @cached_property
     def modified_date(self) -> int:
@@ -184,7 +190,9 @@ def _leaves(fields: list[dict[str, Any]]) -> Iterator[Leaf]:
             records[kind["name"]] = kind["fields"]
             kind = kind["name"]
         if kind not in records:
-            yield Leaf(field=field["name"], position=position, part=None, part_position=0, type=kind)
+            yield Leaf(
+                field=field["name"], position=position, part=None, part_position=0, part_count=0, type=kind
+            )
             continue
         for at, inner in enumerate(records[kind]):
             yield Leaf(
@@ -192,5 +200,6 @@ def _leaves(fields: list[dict[str, Any]]) -> Iterator[Leaf]:
                 position=position,
                 part=inner["name"],
                 part_position=at,
+                part_count=len(records[kind]),
                 type=inner["type"][1],
             )
