@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -50,6 +51,14 @@ def run_in_foreground(command: Sequence[str], *, environment: Mapping[str, str],
         _end(family)
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def told_to_stop() -> threading.Event:
+    """Set when SIGINT or SIGTERM comes; for a service that waits in the main thread."""
+    event = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: event.set())
+    return event
 
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:
