@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from sf_pipelines.local.known_errors import KNOWN_ERRORS, sentence
+from sf_pipelines.local.logs import configure_logs
 from sf_pipelines.model.outcome import FailureClass
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 def main() -> None:
     """Entry point: an error that we know becomes one sentence on standard error and exit code 1."""
     try:
+        configure_logs()
         app()
     except KNOWN_ERRORS as error:
         _err().print(f"[bold red]sf-pipelines:[/] {escape(sentence(error))}", soft_wrap=True)
@@ -295,6 +297,33 @@ def dbt(context: typer.Context) -> None:
     from sf_pipelines.local.dbt_command import run_dbt_command
 
     raise typer.Exit(run_dbt_command(context.args))
+
+
+@app.command(epilog="Examples:  sf-pipelines doctor  |  sf-pipelines doctor --json")
+def doctor(as_json: JsonOption = False) -> None:
+    """Examine settings, database, lake, org, permissions and clock, and say what mends what is wrong.
+
+    Ends with exit code 1 where a run could not go; changes nothing.
+    """
+    from sf_pipelines.local.doctor import as_document, as_table, is_healthy, run_doctor
+
+    findings = run_doctor()
+    _answer(as_document(findings), as_table(findings), as_json=as_json)
+    raise typer.Exit(0 if is_healthy(findings) else 1)
+
+
+@app.command(epilog="Example:  sf-pipelines metrics --port 9108")
+def metrics(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 9108,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; this machine only by default.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the ledger's figures for Prometheus; Ctrl-C stops it."""
+    from sf_pipelines.local.metrics_command import serve_metrics
+    from sf_pipelines.local.processes import told_to_stop
+
+    serve_metrics(host=host, port=port, is_over=told_to_stop(), tell=_teller())
 
 
 def _answer(document: dict[str, Any], shown: RenderableType, *, as_json: bool) -> None:

@@ -98,8 +98,10 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
     assert sorted(sensor.name for sensor in repository.sensor_defs) == [
         "bulk_job_results",
         "failed_record_retries",
+        "failure_notices",
         "quota_headroom",
         "rail_router",
+        "run_failure_notices",
     ]
     assert "set_rail_policy" in {job.name for job in repository.get_all_jobs()}
 

@@ -14,8 +14,6 @@ from sf_pipelines.model.sync import LoadSync
 OWN_SCHEDULE = ("salesforce/schedule", "own")
 """Tag of an asset that the nightly job leaves alone."""
 
-_MINUTE = "%Y-%m-%dT%H:%M%z"
-
 
 def sync_schedule(sync: LoadSync, key: dg.AssetKey, block: ScheduleBlock) -> dg.ScheduleDefinition:
     """The schedule `<sync>_schedule` of the asset; off until somebody turns it on, as every schedule."""
@@ -34,15 +32,22 @@ def sync_schedule(sync: LoadSync, key: dg.AssetKey, block: ScheduleBlock) -> dg.
         return dg.RunRequest(
             run_key=f"{sync.name}:{at:%Y-%m-%dT%H:%MZ}",
             partition_key=f"{day:%Y-%m-%d}",
-            tags={NEXT_START_TAG: _next_tick(block, context.scheduled_execution_time).isoformat()},
+            tags=_next_start(block, at),
         )
 
     return tick
 
 
-def _next_tick(block: ScheduleBlock, tick: datetime) -> datetime:
-    """The tick after the one at hand: Dagster's windows of a cron schedule lie between its ticks."""
+def _next_start(block: ScheduleBlock, at: datetime) -> dict[str, str]:
+    """Tag with the tick after this one: the policy takes it for a deadline."""
     windows = dg.TimeWindowPartitionsDefinition(
-        start=tick - timedelta(days=1), cron_schedule=block.cron, timezone=block.timezone, fmt=_MINUTE
+        start=at - timedelta(days=1),
+        fmt="%Y-%m-%d %H:%M %z",
+        cron_schedule=block.cron,
+        timezone=block.timezone,
     )
-    return windows.time_window_for_partition_key(tick.strftime(_MINUTE)).end
+    window = windows.get_next_partition_window(at)  # it begins at the tick or, off the cron, after it
+    if window is None:
+        return {}
+    following = window.start if window.start > at else window.end
+    return {NEXT_START_TAG: following.astimezone(UTC).isoformat()}

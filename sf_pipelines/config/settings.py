@@ -10,51 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
-from sf_pipelines.config.change_settings import (
-    DEFAULT_CHANNELS,
-    DEFAULT_PUBSUB_URL,
-    ChangeSettings,
-    StartFrom,
-)
+from sf_pipelines.config.change_settings import ChangeSettings, load_changes
+from sf_pipelines.config.environment import PREFIX as PREFIX  # the rooms above know settings, not their parts
+from sf_pipelines.config.environment import Secret as Secret
+from sf_pipelines.config.environment import SettingsError as SettingsError
+from sf_pipelines.config.environment import read, secret, web_address, whole_number, word
+from sf_pipelines.config.notices import NoticeSettings, load_notices
 
-PREFIX = "SF_PIPELINES_"
 DEFAULT_API_VERSION = "66.0"
 DEFAULT_EXTRACT_LAG_SECONDS = 300
-
-Word = TypeVar("Word", bound=StrEnum)
-
-
-class SettingsError(Exception):
-    """A setting is missing or cannot be read; the message names it and says what to set."""
-
-
-class Secret:
-    """A text that never shows itself: `repr`, `str` and formatting give stars; `reveal()` gives the text."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __format__(self, format_spec: str) -> str:
-        return format(repr(self), format_spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 class AuthFlow(StrEnum):
@@ -106,6 +71,7 @@ class Settings:
         dbt_target: folder for what dbt writes; None means beside the project, or under the home.
         check_syncs: what a declared load that contradicts the org does while the code location loads.
         changes: where change events come from.
+        notices: where failures are told.
     """
 
     home: Path
@@ -117,6 +83,7 @@ class Settings:
     dbt_target: Path | None = None
     check_syncs: CheckSyncs = CheckSyncs.REFUSE
     changes: ChangeSettings = field(default_factory=ChangeSettings)
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
 
     def require_database_url(self) -> Secret:
         """The database URL, or SettingsError saying how to get one."""
@@ -144,66 +111,49 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a value cannot be understood, or a flow lacks one of its parts.
     """
     values = os.environ if environment is None else environment
-    home = Path(_read(values, "HOME") or ".sf_pipelines").absolute()
-    database_url = _read(values, "DATABASE_URL")
+    home = Path(read(values, "HOME") or ".sf_pipelines").absolute()
+    database_url = read(values, "DATABASE_URL")
     return Settings(
         home=home,
         database_url=Secret(database_url) if database_url else None,
         lake=_lake(values, home),
-        salesforce=_salesforce(values) if _read(values, "SALESFORCE_URL") else None,
-        extract_lag_seconds=_whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
+        salesforce=_salesforce(values) if read(values, "SALESFORCE_URL") else None,
+        extract_lag_seconds=whole_number(values, "EXTRACT_LAG_SECONDS", DEFAULT_EXTRACT_LAG_SECONDS),
         dbt_project=_folder(values, "DBT_PROJECT"),
         dbt_target=_folder(values, "DBT_TARGET"),
-        check_syncs=_word(values, "CHECK_SYNCS", CheckSyncs.REFUSE),
-        changes=_changes(values),
+        check_syncs=word(values, "CHECK_SYNCS", CheckSyncs.REFUSE),
+        changes=load_changes(values),
+        notices=load_notices(values),
     )
 
 
 def _folder(values: Mapping[str, str], name: str) -> Path | None:
-    text = _read(values, name)
+    text = read(values, name)
     return Path(text).absolute() if text else None
 
 
 def _lake(values: Mapping[str, str], home: Path) -> str:
-    lake = _read(values, "LAKE")
+    lake = read(values, "LAKE")
     if lake is None:
         return str(home / "lake")
     return lake if "://" in lake else str(Path(lake).absolute())
 
 
-def _changes(values: Mapping[str, str]) -> ChangeSettings:
-    named = (_read(values, "CHANNELS") or ",".join(DEFAULT_CHANNELS)).split(",")
-    channels = tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
-    strangers = [name for name in channels if not name.startswith("/data/")]
-    if strangers or not channels:
-        raise SettingsError(
-            f"{PREFIX}CHANNELS names '{', '.join(strangers)}': set it to channels such as "
-            "/data/ChangeEvents or /data/AccountChangeEvent, with commas between them."
-        )
-    has_url = _read(values, "PUBSUB_URL") is not None
-    return ChangeSettings(
-        pubsub_url=_web_address(values, "PUBSUB_URL") if has_url else DEFAULT_PUBSUB_URL,
-        channels=channels,
-        first_start=_word(values, "CHANGES_FIRST_START", StartFrom.LATEST),
-        restart=_word(values, "CHANGES_RESTART", StartFrom.EARLIEST),
-    )
-
-
 def _salesforce(values: Mapping[str, str]) -> SalesforceSettings:
-    flow = _word(values, "SALESFORCE_FLOW", AuthFlow.CLIENT_CREDENTIALS)
-    key_file = _read(values, "SALESFORCE_JWT_PRIVATE_KEY_FILE")
+    flow = word(values, "SALESFORCE_FLOW", AuthFlow.CLIENT_CREDENTIALS)
+    key_file = read(values, "SALESFORCE_JWT_PRIVATE_KEY_FILE")
     settings = SalesforceSettings(
-        url=_web_address(values, "SALESFORCE_URL"),
+        url=web_address(values, "SALESFORCE_URL"),
         flow=flow,
-        client_id=_read(values, "SALESFORCE_CLIENT_ID") or "",
-        client_secret=_secret(values, "SALESFORCE_CLIENT_SECRET"),
-        username=_read(values, "SALESFORCE_USERNAME"),
-        password=_secret(values, "SALESFORCE_PASSWORD"),
-        security_token=_secret(values, "SALESFORCE_SECURITY_TOKEN"),
-        refresh_token=_secret(values, "SALESFORCE_REFRESH_TOKEN"),
+        client_id=read(values, "SALESFORCE_CLIENT_ID") or "",
+        client_secret=secret(values, "SALESFORCE_CLIENT_SECRET"),
+        username=read(values, "SALESFORCE_USERNAME"),
+        password=secret(values, "SALESFORCE_PASSWORD"),
+        security_token=secret(values, "SALESFORCE_SECURITY_TOKEN"),
+        refresh_token=secret(values, "SALESFORCE_REFRESH_TOKEN"),
         jwt_private_key_file=Path(key_file) if key_file else None,
-        jwt_audience=_read(values, "SALESFORCE_JWT_AUDIENCE") or "https://login.salesforce.com",
-        api_version=_read(values, "SALESFORCE_API_VERSION") or DEFAULT_API_VERSION,
+        jwt_audience=read(values, "SALESFORCE_JWT_AUDIENCE") or "https://login.salesforce.com",
+        api_version=read(values, "SALESFORCE_API_VERSION") or DEFAULT_API_VERSION,
     )
     _check_flow(settings)
     return settings
@@ -222,39 +172,3 @@ def _check_flow(settings: SalesforceSettings) -> None:
     if missing:
         names = ", ".join(f"{PREFIX}SALESFORCE_{name.upper()}" for name in missing)
         raise SettingsError(f"The {settings.flow.value} flow needs {names}: set it, or choose another flow.")
-
-
-def _read(values: Mapping[str, str], name: str) -> str | None:
-    return values.get(PREFIX + name) or None
-
-
-def _web_address(values: Mapping[str, str], name: str) -> str:
-    text = _read(values, name) or ""
-    if not text.startswith(("https://", "http://")):
-        raise SettingsError(f"{PREFIX}{name} is '{text}': set it to an address that begins with https://.")
-    return text.rstrip("/")
-
-
-def _word(values: Mapping[str, str], name: str, default: Word) -> Word:
-    """One of the words of an enumeration."""
-    text = _read(values, name)
-    words = type(default)
-    try:
-        return words(text) if text else default
-    except ValueError:
-        known = ", ".join(word.value for word in words)
-        raise SettingsError(f"{PREFIX}{name} is '{text}': use one of {known}.") from None
-
-
-def _secret(values: Mapping[str, str], name: str) -> Secret | None:
-    text = _read(values, name)
-    return Secret(text) if text else None
-
-
-def _whole_number(values: Mapping[str, str], name: str, default: int) -> int:
-    text = _read(values, name)
-    if text is None:
-        return default
-    if not text.isdecimal():
-        raise SettingsError(f"{PREFIX}{name} is '{text}': set it to a whole number of seconds.")
-    return int(text)

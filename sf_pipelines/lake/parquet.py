@@ -33,7 +33,7 @@ class ParquetSink:
     """
 
     def __init__(self, lake_url: str, relative_path: str, schema: pa.Schema) -> None:
-        self._files, root = _filesystem(lake_url)
+        self._files, root = lake_filesystem(lake_url)
         self._path = posixpath.join(root, relative_path)
         self._part = posixpath.join(posixpath.dirname(self._path), f".{uuid4().hex}.part")
         self._schema = schema
@@ -124,7 +124,7 @@ def remove_file(lake_url: str, relative_path: str) -> None:
     Raises:
         LakeError: the lake cannot be reached.
     """
-    files, root = _filesystem(lake_url)
+    files, root = lake_filesystem(lake_url)
     path = posixpath.join(root, relative_path)
     try:
         if files.get_file_info(path).type is fs.FileType.File:
@@ -141,7 +141,7 @@ def read_parquet(uri: str) -> Iterator[pa.RecordBatch]:
         LakeError: there is no such file, or it is no Parquet.
     """
     folder, name = posixpath.split(uri)
-    files, root = _filesystem(folder)
+    files, root = lake_filesystem(folder)
     try:
         with (
             files.open_input_file(posixpath.join(root, name)) as opened,
@@ -153,7 +153,12 @@ def read_parquet(uri: str) -> Iterator[pa.RecordBatch]:
         raise LakeError(f"The lake file {uri} cannot be read ({reason}): run its window again.") from error
 
 
-def _filesystem(lake_url: str) -> tuple[fs.FileSystem, str]:
+def lake_filesystem(lake_url: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a lake, and its root there.
+
+    Raises:
+        LakeError: the URL cannot be opened.
+    """
     if "://" not in lake_url:
         return fs.LocalFileSystem(), str(Path(lake_url).absolute())
     try:

@@ -89,6 +89,14 @@ def beside(
         watcher.join(STOP_SECONDS)
 
 
+def told_to_stop() -> Event:
+    """Set when SIGINT or SIGTERM comes; for a service that waits in the main thread."""
+    event = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: event.set())
+    return event
+
+
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt

@@ -27,6 +27,8 @@ from sf_pipelines.local.postgres import EmbeddedPostgres
 PROJECT_FOLDER = Path(sf_pipelines.__file__).parents[1]
 MARKER = "sandbox.lock"
 DATABASES = "postgres"
+OURS = frozenset({"described", "lake", "spool"})
+"""What the pipelines themselves put into a home, with or without a sandbox."""
 
 
 class SandboxError(Exception):
@@ -101,7 +103,8 @@ def _marker(home: Path) -> IO[str]:
     """The file that says whose the home is; made in a new or empty one."""
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if any(home.iterdir()) and not (home / MARKER).exists():
+        strange = [path for path in home.iterdir() if path.name not in OURS]
+        if strange and not (home / MARKER).exists():
             raise SandboxError(
                 f"{home} holds files that are not ours: set {PREFIX}HOME to an empty or new folder."
             )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from sf_pipelines.components.launch import next_start_of
 from sf_pipelines.components.load import SalesforceLoad, load_key
 from sf_pipelines.components.yaml_models import ScheduleBlock, SourceBlock
 from sf_pipelines.defs.nightly import jobs
@@ -61,6 +62,14 @@ def test_two_ticks_of_a_day_are_two_runs() -> None:
     first, second = (requested_at(block, datetime(2026, 3, 5, hour, tzinfo=UTC)) for hour in (1, 2))
 
     assert first.run_key != second.run_key
+
+
+def test_a_tick_tells_the_policy_when_the_next_one_is() -> None:
+    block = ScheduleBlock(cron="0 */6 * * *", timezone="UTC")
+
+    request = requested_at(block, datetime(2026, 3, 5, 6, tzinfo=UTC))
+
+    assert next_start_of(request.tags) == datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
 def test_the_nightly_job_leaves_a_load_with_its_own_schedule_alone() -> None:

@@ -7,6 +7,7 @@ from alembic import context
 # these add their tables to the metadata
 from sf_pipelines.ledger import change_tables as change_tables
 from sf_pipelines.ledger import extract_tables as extract_tables
+from sf_pipelines.ledger import notice_tables as notice_tables
 from sf_pipelines.ledger import quota_tables as quota_tables
 from sf_pipelines.ledger.tables import SCHEMA, metadata
 
