@@ -105,9 +105,8 @@ def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
 def _runner() -> Callable[[LaunchOrder], bool]:
     import dagster as dg
 
-    from sf_pipelines.definitions import defs
-
-    definitions = defs()
+    # what the code location is made of; its entry lies above this room
+    definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
     instance = dg.DagsterInstance.get()
 
     def run(order: LaunchOrder) -> bool:
