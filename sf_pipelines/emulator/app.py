@@ -136,7 +136,7 @@ def make_surface(
         jobs=jobs,
         workers=workers,
         classic=classic,
-        classic_runner=ClassicRunner(org, classic, workers.settings, workers.pool),
+        classic_runner=ClassicRunner(org, classic, workers, job_faults),
         router=Router(_ROUTES),
         opened_at=org.clock.now(),
         latency=latency,

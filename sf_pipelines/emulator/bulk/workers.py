@@ -39,6 +39,8 @@ class BulkWorkers:
         self.settings = settings
         self.pool = ThreadPoolExecutor(settings.parallel_batches, thread_name_prefix="bulk-batch")
         """Where batches run, those of the Bulk API (version 1) too."""
+        self.turns = ThreadPoolExecutor(settings.parallel_batches, thread_name_prefix="bulk-turn")
+        """Where jobs of that API wait for a turn of theirs, which a fault may make long."""
         self._org = org
         self._store = store
         self._limits = limits
@@ -64,6 +66,11 @@ class BulkWorkers:
         """Run a job that is UploadComplete."""
         self._queues[job.kind].put(job.id)
 
+    @property
+    def is_stopping(self) -> bool:
+        """True once nothing new is to begin."""
+        return self._stopping.is_set()
+
     def abort(self, job_id: str) -> None:
         """Let the run of that job end after the batch in hand, as Aborted."""
         self._aborting.add(job_id)
@@ -84,6 +91,7 @@ class BulkWorkers:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        self.turns.shutdown()
         self.pool.shutdown()
 
     def _work(self, kind: JobKind) -> None:

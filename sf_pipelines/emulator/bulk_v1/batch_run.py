@@ -1,23 +1,25 @@
-"""Runs the batches of the Bulk API (version 1) in the pool of batch workers.
+"""Runs the batches of the Bulk API (version 1) in the pool of batches.
 
 Belongs here: one batch from Queued to its end, and starting the next. Not here: formats. Imports bulk's batch
-writing, contents, results, store.
+writing and workers, contents, faults, results, store.
 """
 
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Executor
+from contextvars import copy_context
+from threading import Lock
 
 from sf_pipelines.emulator.bulk.batch_write import BatchWrite, WriteTarget, job_origin, with_row_errors
 from sf_pipelines.emulator.bulk.ingest_run import OUT_OF_TIME
-from sf_pipelines.emulator.bulk.settings import BulkSettings
 from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
+from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.bulk_v1.contents import read_content
 from sf_pipelines.emulator.bulk_v1.jobs import RESULT_KEY_PREFIX, ClassicBatch, ClassicJob
 from sf_pipelines.emulator.bulk_v1.results import outcome_bytes, query_pieces
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.faults.jobs import JobFaults, JobFaultSource
 from sf_pipelines.emulator.org import Org
 
 _LOG = logging.getLogger(__name__)
@@ -26,23 +28,27 @@ _LOG = logging.getLogger(__name__)
 class ClassicRunner:
     """Runs queued batches; a serial job's one at a time."""
 
-    def __init__(self, org: Org, store: ClassicStore, settings: BulkSettings, pool: Executor) -> None:
-        """Run in `pool`."""
+    def __init__(
+        self, org: Org, store: ClassicStore, workers: BulkWorkers, fault_source: JobFaultSource
+    ) -> None:
+        """Wait for turns in the workers' own threads, and run in their pool of batches."""
         self._org = org
         self._store = store
-        self._settings = settings
-        self._pool = pool
+        self._workers = workers
+        self._fault_source = fault_source
+        self._lock = Lock()
 
     def wake(self, job: ClassicJob) -> None:
         """Run a queued batch of that job, if there is one and its turn has come."""
-        self._pool.submit(self._run_next, job)
+        self._workers.turns.submit(self._run_next, job)
 
     def _run_next(self, job: ClassicJob) -> None:
+        faults = self._faults_of(job)
         batch = self._store.begin_next(job)
         if batch is None:
             return
         try:
-            self._run(job, batch)
+            self._run(job, batch, faults)
         except JobFailedError as error:
             self._store.end(batch, "Failed", str(error))
         except SalesforceError as error:
@@ -50,13 +56,32 @@ class ClassicRunner:
         except Exception:  # noqa: BLE001  a worker must outlive a failing batch: logged, and told in the batch
             _LOG.exception("Batch %s failed inside the emulator", batch.id)
             self._store.end(batch, "Failed", "InternalServerError : see the emulator's log")
-        self.wake(job)
+        if not self._workers.is_stopping:
+            self.wake(job)
 
-    def _run(self, job: ClassicJob, batch: ClassicBatch) -> None:
-        if job.is_query:
-            self._query(job, batch)
+    def _faults_of(self, job: ClassicJob) -> JobFaults:
+        """What is to happen to the job, whose first batch waits in the queue."""
+        if job.faults is None:
+            self._fault_source.wait_in_queue(lambda: self._is_unwanted(job))
+        with self._lock:
+            if job.faults is None:
+                job.faults = self._fault_source.for_job(job.sobject, job.operation)
+            return job.faults
+
+    def _run(self, job: ClassicJob, batch: ClassicBatch, faults: JobFaults) -> None:
+        failure = faults.next_batch(lambda: self._is_unwanted(job))
+        if self._is_unwanted(job):
+            self._store.end(batch, "NotProcessed")
+        elif failure is not None:
+            self._store.fail(job, batch, failure)
         else:
-            self._ingest(job, batch)
+            work = self._query if job.is_query else self._ingest
+            with faults.failing_rows():
+                # in a copy of this thread's context, where a fault may have said which rows fail
+                self._workers.pool.submit(copy_context().run, work, job, batch).result()
+
+    def _is_unwanted(self, job: ClassicJob) -> bool:
+        return self._workers.is_stopping or not self._store.is_wanted(job)
 
     def _query(self, job: ClassicJob, batch: ClassicBatch) -> None:
         soql = self._store.path(batch, "request").read_text(encoding="utf-8")
@@ -77,7 +102,9 @@ class ClassicRunner:
             external_id_field=job.external_id_field,
             origin=job_origin(job),
         )
-        write = BatchWrite(org=self._org, target=target, settings=self._settings, columns=content.columns)
+        write = BatchWrite(
+            org=self._org, target=target, settings=self._workers.settings, columns=content.columns
+        )
         outcome = with_row_errors(content.parsed, content.size, write.run(content.parsed.records))
         self._store.path(batch, "result").write_bytes(outcome_bytes(job.content_type, outcome.results))
         is_whole = len(outcome.results) == content.size

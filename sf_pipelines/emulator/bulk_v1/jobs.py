@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sf_pipelines.emulator.bulk.jobs import wire_time
+from sf_pipelines.emulator.faults.jobs import JobFaults
 
 ContentType = Literal["CSV", "JSON", "XML"]
 JobState = Literal["Open", "Closed", "Aborted", "Failed"]
@@ -59,6 +60,8 @@ class ClassicJob:
     assignment_rule_id: str | None = None
     state: JobState = "Open"
     batches: list[ClassicBatch] = field(default_factory=list[ClassicBatch])
+    faults: JobFaults | None = None
+    """What tests want to happen to it; known once its first batch has its turn."""
 
     @property
     def is_query(self) -> bool:

@@ -109,17 +109,28 @@ class ClassicStore:
             self._running.discard(batch.id)
             self.lock.notify_all()
 
+    def fail(self, job: ClassicJob, batch: ClassicBatch, message: str) -> None:
+        """Let a job and the batch in hand be Failed; its queued batches aren't processed."""
+        self.end(batch, "Failed", message)
+        with self.lock:
+            self._finish(job, "Failed")
+
+    def is_wanted(self, job: ClassicJob) -> bool:
+        """False for a job that was aborted or failed, or that is no more."""
+        with self.lock:
+            return job.id in self._jobs and job.state in ("Open", "Closed")
+
     def set_state(
         self, job: ClassicJob, state: Literal["Closed", "Aborted"], check: Callable[[], None]
     ) -> None:
         """Close or abort, if `check` lets it pass; an aborted job's queued batches aren't processed."""
         with self.lock:
             check()
-            job.state, job.modified_ms = state, self.now_ms()
             if state == "Aborted":
-                for batch in job.batches:
-                    if batch.state == "Queued":
-                        batch.state, batch.modified_ms = "NotProcessed", job.modified_ms
+                self._finish(job, state)
+            else:
+                job.state, job.modified_ms = state, self.now_ms()
+        self._clock.wake()
 
     def wait_until_ended(self, batch: ClassicBatch, timeout_seconds: float) -> bool:
         """Block until a batch is over; False when the time is."""
@@ -131,9 +142,17 @@ class ClassicStore:
         with self.lock:
             jobs = list(self._jobs.values())
             self._jobs.clear()
+            self._clock.wake()
             self.lock.wait_for(lambda: not self._running)
         for job in jobs:
             self._remove_files(job)
+
+    def _finish(self, job: ClassicJob, state: Literal["Aborted", "Failed"]) -> None:
+        job.state, job.modified_ms = state, self.now_ms()
+        for batch in job.batches:
+            if batch.state == "Queued":
+                batch.state, batch.modified_ms = "NotProcessed", job.modified_ms
+        self.lock.notify_all()
 
     def _drop_old(self) -> None:
         kept_ms = KEPT_AFTER_END // timedelta(milliseconds=1)

@@ -36,7 +36,7 @@ def create_rows(batch: Batch, store: Store, ids: IdFactory, stamp: Stamp) -> Non
     check_required(batch, creating=True)
     convert_columns(batch)
     resolve_parents(batch, store)
-    check_references(batch, store)
+    check_references(batch, store, stamp)
     complete(batch, store, stamp, creating=True)
     fill_defaults(batch, stamp.user_id)
     batch.ids = list(ids.take(batch.item.key_prefix, batch.size)) if batch.size else []
@@ -64,7 +64,7 @@ def update_existing(batch: Batch, store: Store, stamp: Stamp) -> None:
     refuse_missing(batch)
     fields = _fields_to_read(batch)
     stored = _stored_values(batch, store, fields)
-    check_references(batch, store)
+    check_references(batch, store, stamp)
     _follow(batch, stored, fields)
     fill_from_store(batch, stored, fields)
     check_record_rules(batch, store, stamp, "update")

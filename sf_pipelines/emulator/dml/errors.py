@@ -11,7 +11,7 @@ from typing import Any
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.json_types import cannot_deserialize
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
-from sf_pipelines.emulator.schema.rules import DuplicateRule, Event, RecordRule
+from sf_pipelines.emulator.schema.rules import DuplicateRule, Event, LookupFilter, RecordRule
 
 # Section 3.5. Orgs of v51 and v56 were seen to write "duplicateResut".
 DUPLICATE_RESULT = "duplicateResult"
@@ -186,6 +186,12 @@ def cannot_delete(item: ObjectSchema) -> SalesforceError:
     return SalesforceError(
         "INVALID_TYPE_FOR_OPERATION", f"entity type cannot be deleted: {item.name}", fields=()
     )
+
+
+def filter_refused(field: FieldSchema, lookup_filter: LookupFilter) -> SalesforceError:
+    """A look-up names a record that its filter leaves out."""
+    code = "FIELD_FILTER_VALIDATION_EXCEPTION"
+    return SalesforceError(code, lookup_filter.message, fields=[field.name])
 
 
 def validation_failed(rule: RecordRule) -> SalesforceError:

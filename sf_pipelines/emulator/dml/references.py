@@ -1,10 +1,11 @@
-"""References: parents by external id become ids, and every referenced row must exist and live.
+"""References: parents by external id become ids; a referenced row must exist, live and match the filter.
 
 Belongs here: set-based look-ups of parents. Not here: the form of an id (cells.py).
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,8 +13,11 @@ from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml import errors
 from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.dml.cells import cell_parser
+from sf_pipelines.emulator.dml.writer import Stamp
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.schema.expressions import with_time
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema, OrgSchema
+from sf_pipelines.emulator.schema.rules import LookupFilter
 from sf_pipelines.emulator.store import Store, fold, quoted
 
 
@@ -87,13 +91,18 @@ def _look_up(
             batch.fail(row, errors.parent_not_found(values[row], key, parent))
 
 
-def check_references(batch: Batch, store: Store) -> None:
-    """Every id in a reference column must be of a right object, exist, and not be in the recycle bin."""
+def check_references(batch: Batch, store: Store, stamp: Stamp) -> None:
+    """Every id in a reference column must be of a right object, exist, live, and match the look-up's filter.
+
+    [I] a filter is asked at each write that names its field, whether or not the value is another one.
+    """
     for field, values in batch.columns.items():
         if field.type != "reference":
             continue
         distinct = {value for value in values if value}
         problems = _problems(field, distinct, store)
+        if field.lookup_filter is not None:
+            problems |= _left_out(field, field.lookup_filter, distinct - problems.keys(), store, stamp)
         if problems:
             for row, value in enumerate(values):
                 if value in problems:
@@ -117,3 +126,17 @@ def _problems(field: FieldSchema, ids: set[str], store: Store) -> dict[str, Sale
             elif found[id_]:
                 problems[id_] = errors.entity_is_deleted()
     return problems
+
+
+def _left_out(
+    field: FieldSchema, lookup_filter: LookupFilter, ids: set[str], store: Store, stamp: Stamp
+) -> dict[str, SalesforceError]:
+    """The ids whose records a filter doesn't match, or can't be asked of."""
+    refusal = errors.filter_refused(field, lookup_filter)
+    condition = with_time(lookup_filter.condition, stamp.today, stamp.epoch_ms)
+    select = f'SELECT "Id" FROM {quoted(field.reference_to[0])}'
+    try:
+        matching = {row[0] for row in store.select_in(select, "Id", ids, f"AND ({condition})")}
+    except sqlite3.Error:
+        matching = set[str]()
+    return {id_: refusal for id_ in ids - matching}

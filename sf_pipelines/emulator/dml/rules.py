@@ -16,9 +16,6 @@ from sf_pipelines.emulator.schema.columns import stored_columns, table_columns
 from sf_pipelines.emulator.schema.expressions import with_time
 from sf_pipelines.emulator.schema.rules import Event, RecordRule
 from sf_pipelines.emulator.store import Store, quoted
-from sf_pipelines.emulator.temporal import datetime_text
-
-_DATE_CHARS = 10
 
 
 def check_record_rules(batch: Batch, store: Store, stamp: Stamp, event: Event) -> None:
@@ -49,7 +46,7 @@ def _fill_scratch(batch: Batch, store: Store, stamp: Stamp, event: Event) -> str
 
 
 def _ask(batch: Batch, store: Store, stamp: Stamp, rule: RecordRule, event: Event, scratch: str) -> None:
-    condition = with_time(rule.condition, datetime_text(stamp.epoch_ms)[:_DATE_CHARS], stamp.epoch_ms)
+    condition = with_time(rule.condition, stamp.today, stamp.epoch_ms)
     try:
         refused = {row[0] for row in store.execute(f'SELECT "Id" FROM {quoted(scratch)} WHERE ({condition})')}
     except sqlite3.Error as error:

@@ -15,6 +15,9 @@ from sf_pipelines.emulator.dml.batch import Batch
 from sf_pipelines.emulator.results import DuplicateHeader
 from sf_pipelines.emulator.schema.model import FieldSchema
 from sf_pipelines.emulator.store import Store, fold_column, has_key_column, key_column
+from sf_pipelines.emulator.temporal import datetime_text
+
+_DATE_CHARS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +27,11 @@ class Stamp:
     user_id: str
     epoch_ms: int
     duplicates: DuplicateHeader = field(default_factory=DuplicateHeader)
+
+    @property
+    def today(self) -> str:
+        """The org's date, yyyy-MM-dd."""
+        return datetime_text(self.epoch_ms)[:_DATE_CHARS]
 
     def created(self) -> dict[str, Any]:
         """The audit columns of a new row."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
 from random import Random
 
 from sf_pipelines.emulator.clock import Clock
@@ -44,42 +46,44 @@ class JobFaults:
         self._book = book
         self._clock = clock
         self._by_kind = {entry.fault.kind: entry for entry in entries}
-        self._batches_done = -1
+        self._batch_numbers = count()
 
     def next_batch(self, must_stop: Callable[[], bool]) -> str | None:
         """Ask before each batch. Blocks while the job is stuck; the message of a job that fails here."""
-        self._batches_done += 1
-        stuck = self._due("job_stuck")
+        batches_done = next(self._batch_numbers)
+        stuck = self._due("job_stuck", batches_done)
         if stuck is not None:
             ticket = stuck.ticket()
             self._book.strike(stuck)
             self._clock.wait_for(lambda: stuck.is_released(ticket) or must_stop())
-        failing = self._due("job_fails")
+        failing = self._due("job_fails", batches_done)
         if failing is None:
             return None
         self._book.strike(failing)
         return failing.fault.options["message"]
 
     def failing_rows(self) -> AbstractContextManager[None]:
-        """While the block runs, its thread's DML loses the rows that a fault names."""
+        """While the block runs, its thread's DML loses the rows that a fault names, counted by job."""
+        return refusing(self._refusals)
+
+    @cached_property
+    def _refusals(self) -> RowRefusals | None:
         entry = self._by_kind.get("job_rows_fail")
         if entry is None:
-            return refusing(None)
+            return None
         self._book.strike(entry)
         options = entry.fault.options
         rows: int = options["rows"]
-        return refusing(
-            RowRefusals(
-                code=options["code"],
-                message=options["message"] or None,
-                rows=rows or None,
-                share=1.0 if rows else options["share"],
-                random=Random(entry.fault.seed),
-            )
+        return RowRefusals(
+            code=options["code"],
+            message=options["message"] or None,
+            rows=rows or None,
+            share=1.0 if rows else options["share"],
+            random=Random(entry.fault.seed),
         )
 
-    def _due(self, kind: str) -> SetFault | None:
+    def _due(self, kind: str, batches_done: int) -> SetFault | None:
         entry = self._by_kind.get(kind)
-        if entry is None or self._batches_done != entry.fault.options["after_batches"]:
+        if entry is None or batches_done != entry.fault.options["after_batches"]:
             return None
         return entry

@@ -37,6 +37,12 @@ def _check_targets(schema: OrgSchema, item: ObjectSchema, field: FieldSchema) ->
         raise SchemaError(f"{item.name}.{field.name} refers to {missing[0]}, which isn't in the schema.")
     if field.is_master_detail and item.name in field.reference_to:
         raise SchemaError(f"{item.name}.{field.name}: an object can't be the master of itself; use a lookup.")
+    if field.lookup_filter is not None:
+        if len(field.reference_to) != 1:
+            raise SchemaError(f"{item.name}.{field.name}: a look-up with a 'filter' has one target.")
+        columns = table_columns(schema.objects[field.reference_to[0]])
+        place = f"The filter of {item.name}.{field.name}"
+        check_condition(columns, field.lookup_filter.condition, place)
 
 
 def _check_relationships(item: ObjectSchema, document: Document) -> None:

@@ -197,8 +197,15 @@ def _reference(field: FieldSchema) -> dict[str, Any]:
         "cascadeDelete": field.cascade_delete and field.custom,
         "restrictedDelete": field.on_delete == "restrict" and field.custom,
         "writeRequiresMasterRead": field.is_master_detail,
-        "filteredLookupInfo": None,
+        "filteredLookupInfo": _filter_info(field),
     }
+
+
+def _filter_info(field: FieldSchema) -> dict[str, Any] | None:
+    """[R] keys; the filter of a schema file looks at nothing but the record that is named."""
+    if field.lookup_filter is None:
+        return None
+    return {"controllingFields": [], "dependent": False, "optionalFilter": False}
 
 
 def _picklist(field: FieldSchema) -> dict[str, Any]:

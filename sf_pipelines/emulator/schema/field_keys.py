@@ -27,7 +27,7 @@ ALIASES: Mapping[str, FieldType] = {
 _TYPES = (*get_args(FieldType), *ALIASES, "formula")
 _KEY_TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("type", "label", "help", "format", "formula", "returns", "relationship", "children",
-                     "on_delete"), (str,)),
+                     "on_delete", "filter", "filter_message"), (str,)),
     **dict.fromkeys(("length", "precision", "scale", "digits"), (int,)),
     **dict.fromkeys(("required", "unique", "external_id", "case_sensitive", "id_lookup", "restricted",
                      "read_only", "create_only", "reparentable"), (bool,)),
@@ -53,7 +53,10 @@ _KEYS_OF: Mapping[str, frozenset[str]] = {
     "formula": frozenset({"formula"}),
     "reparentable": frozenset({"master_detail"}),
     "on_delete": frozenset({"lookup", "reference"}),
-    **dict.fromkeys(("to", "relationship", "children"), frozenset({"lookup", "reference", "master_detail"})),
+    **dict.fromkeys(
+        ("to", "relationship", "children", "filter", "filter_message"),
+        frozenset({"lookup", "reference", "master_detail"}),
+    ),
     **dict.fromkeys(("values", "restricted"), frozenset({"picklist", "multipicklist", "combobox"})),
 }
 """Keys that only fields of some types have."""
@@ -124,6 +127,8 @@ def _check_needs(raw: Mapping[str, Any], spelled: str, where: str) -> None:
             raise SchemaError(f"{where} {mend}")
     if raw.get("on_delete", "clear") not in get_args(DeleteRule):
         raise SchemaError(f"{where}: 'on_delete' is one of {', '.join(get_args(DeleteRule))}.")
+    if "filter_message" in raw and not raw.get("filter"):
+        raise SchemaError(f"{where}: 'filter_message' is the text of a 'filter', which isn't there.")
     if raw.get("on_delete", "clear") == "clear" and "on_delete" in raw and raw.get("required"):
         raise SchemaError(f"{where}: a required look-up can't be cleared; set on_delete to restrict.")
 

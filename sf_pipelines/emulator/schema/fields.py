@@ -22,6 +22,7 @@ from sf_pipelines.emulator.schema.model import (
     FieldSchema,
     PicklistValue,
 )
+from sf_pipelines.emulator.schema.rules import UNMATCHED, LookupFilter
 
 _LENGTHS = {"id": 18, "reference": 18, "string": 255, "textarea": 255, "picklist": 255, "multipicklist": 4099,
             "combobox": 255, "email": 80, "url": 255, "phone": 40}  # fmt: skip
@@ -81,6 +82,7 @@ def build_field(name: str, raw: Mapping[str, Any], place: str, *, compound: str 
         relationship_name=_relationship(name, raw),
         child_relationship_name=_children(name, raw),
         on_delete=_on_delete(raw),
+        lookup_filter=_lookup_filter(raw),
         relationship_order=0 if is_master else None,
         compound_field_name=compound or raw.get("part_of"),
         picklist_values=_picklist(raw, f"{place}.{name}"),
@@ -141,6 +143,11 @@ def _on_delete(raw: Mapping[str, Any]) -> DeleteRule:
     if raw.get("type") == "master_detail":
         return "cascade"
     return cast("DeleteRule", raw.get("on_delete", "restrict" if raw.get("required") else "clear"))
+
+
+def _lookup_filter(raw: Mapping[str, Any]) -> LookupFilter | None:
+    condition = raw.get("filter")
+    return LookupFilter(condition, raw.get("filter_message") or UNMATCHED) if condition else None
 
 
 def _targets(raw: Mapping[str, Any]) -> tuple[str, ...]:

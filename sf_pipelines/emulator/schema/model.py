@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sf_pipelines.emulator.errors import SalesforceError
-from sf_pipelines.emulator.schema.rules import DuplicateRule, RecordRule
+from sf_pipelines.emulator.schema.rules import DuplicateRule, LookupFilter, RecordRule
 
 FieldType = Literal[
     "id", "reference", "string", "textarea", "picklist", "multipicklist", "combobox", "email", "url", "phone",
@@ -75,6 +75,7 @@ class FieldSchema:
     relationship_name: str | None = None
     child_relationship_name: str | None = None
     on_delete: DeleteRule = "clear"
+    lookup_filter: LookupFilter | None = None
     relationship_order: int | None = None
     """Of a master-detail field: 0 for the first one of its object, 1 for the second."""
     compound_field_name: str | None = None

@@ -1,7 +1,7 @@
-"""The nouns of the rules that a schema file declares: triggers, validation rules, duplicate rules.
+"""The nouns of the rules that a schema file declares: triggers, validation and duplicate rules, filters.
 
-Belongs here: frozen values. Not here: reading them (rule_keys.py), asking them (dml/rules.py,
-dml/duplicates.py). Imports nothing of the emulator.
+Belongs here: frozen values. Not here: reading them (rule_keys.py, fields.py), asking them (dml/rules.py,
+dml/duplicates.py, dml/references.py). Imports nothing of the emulator.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Literal
 
 RuleKind = Literal["trigger", "validation"]
 Event = Literal["create", "update", "delete"]
+# [R] what a look-up's filter says that has no text of its own.
+UNMATCHED = "Value does not exist or does not match filter criteria."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,15 @@ class RecordRule:
     """API name of the field that the message stands at; None is the top of the page."""
     is_active: bool = True
     events: frozenset[Event] = frozenset({"create", "update"})
+
+
+@dataclass(frozen=True, slots=True)
+class LookupFilter:
+    """What a record must be to be named by a look-up; a write that names another one is refused."""
+
+    condition: str
+    """An SQL expression over the fields of the record that is named; `:today` and `:now` as in a rule."""
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

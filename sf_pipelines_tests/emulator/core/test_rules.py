@@ -7,6 +7,7 @@ import pytest
 
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.org import DuplicateHeader, Org
+from sf_pipelines.emulator.schema.describe import describe_object
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines_tests.emulator.core.helpers import add, create_refusal, refusal, rows
 
@@ -201,3 +202,61 @@ def test_a_changed_formula_holds_for_the_rows_of_an_older_file(tmp_path: Path, c
         found = rows(org, "SELECT F__c FROM Account")
         org.close()
     assert found == [(15.0,)]
+
+
+FILTER = """
+Contact:
+  fields:
+    Sponsor__c: {type: lookup, to: Account, filter: "Industry = 'Energy' AND NumberOfEmployees > 5"}
+    Fresh__c: {type: lookup, to: Account, filter: CreatedDate >= :now, filter_message: Too old.}
+"""
+
+
+def test_a_look_up_takes_only_records_that_its_filter_matches(make_org: MakeOrg) -> None:
+    org = make_org(FILTER)
+    good = add(org, "Account", Name="a", Industry="Energy", NumberOfEmployees=6)
+    unknown = add(org, "Account", Name="b", Industry="Energy")
+    error = create_refusal(org, "Contact", {"LastName": "l", "Sponsor__c": unknown})
+    contact = add(org, "Contact", LastName="l", Sponsor__c=good)
+
+    assert (error.code, error.message, error.fields) == (
+        "FIELD_FILTER_VALIDATION_EXCEPTION",
+        "Value does not exist or does not match filter criteria.",
+        ("Sponsor__c",),
+    )
+    assert refusal(org.update("Contact", [{"Id": contact, "Sponsor__c": unknown}])).code == error.code
+    assert org.update("Contact", [{"Id": contact, "Sponsor__c": None}])[0].success
+    key = {"LastName": "m", "Sponsor__r": {"External_Id__c": "none"}}
+    assert create_refusal(org, "Contact", key).code == "INVALID_FIELD"
+
+
+def test_a_filter_is_asked_only_when_its_field_is_written(make_org: MakeOrg) -> None:
+    org = make_org(FILTER)
+    sponsor = add(org, "Account", Name="a", Industry="Energy", NumberOfEmployees=6)
+    contact = add(org, "Contact", LastName="l", Sponsor__c=sponsor)
+    org.update("Account", [{"Id": sponsor, "NumberOfEmployees": 1}])
+
+    assert org.update("Contact", [{"Id": contact, "LastName": "m"}])[0].success
+    again = refusal(org.update("Contact", [{"Id": contact, "Sponsor__c": sponsor}]))
+    assert again.code == "FIELD_FILTER_VALIDATION_EXCEPTION"
+
+
+def test_a_filter_has_a_message_of_its_own_and_knows_the_time(make_org: MakeOrg) -> None:
+    org = make_org(FILTER)
+    account = add(org, "Account", Name="a")
+    add(org, "Contact", LastName="l", Fresh__c=account)
+    org.clock.advance(1)
+
+    assert create_refusal(org, "Contact", {"LastName": "m", "Fresh__c": account}).message == "Too old."
+
+
+def test_describe_tells_that_a_look_up_is_filtered(make_org: MakeOrg) -> None:
+    described = describe_object(make_org(FILTER).schema, "Contact", "66.0")
+    fields = {field["name"]: field for field in described["fields"]}
+
+    assert fields["Sponsor__c"]["filteredLookupInfo"] == {
+        "controllingFields": [],
+        "dependent": False,
+        "optionalFilter": False,
+    }
+    assert fields["AccountId"]["filteredLookupInfo"] is None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sf_pipelines.emulator.org import Org
-from sf_pipelines_tests.emulator.core.helpers import DEAL, add, refusal, rows
+from sf_pipelines_tests.emulator.core.helpers import DEAL, add, create_refusal, refusal, rows
 
 
 def test_a_record_comes_back_with_what_its_delete_took_along(org: Org) -> None:
@@ -37,6 +37,20 @@ def test_a_key_that_was_taken_meanwhile_bars_the_way_back(org: Org) -> None:
     org.delete("Account", [first])
     add(org, "Account", Name="B", External_Id__c="K")
     assert refusal(org.undelete("Account", [first])).code == "DUPLICATE_VALUE"
+
+
+def test_records_that_come_back_take_data_storage_again(org: Org) -> None:
+    org.storage.allow(lambda: 1)
+    account = add(org, "Account", Name="A")
+    add(org, "Contact", LastName="C", AccountId=account)
+    fill = org.create("Lead", [{"LastName": str(number), "Company": "L"} for number in range(600)])
+    assert refusal(fill[-1:]).code == "STORAGE_LIMIT_EXCEEDED"
+
+    org.delete("Account", [account])
+    add(org, "Account", Name="B")
+    org.undelete("Account", [account])
+
+    assert create_refusal(org, "Account", {"Name": "C"}).code == "STORAGE_LIMIT_EXCEEDED"
 
 
 def test_what_was_removed_for_good_does_not_come_back(org: Org) -> None:

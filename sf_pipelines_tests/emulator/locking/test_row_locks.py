@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +27,7 @@ Line__c:
       {type: reference, to: [Invoice__c], relationship: Invoice__r, required: true, on_delete: cascade}
     Account__c: {type: reference, to: [Account], relationship: Account__r}
 """
-SLOW = LatencyProfile(name="slow", trigger_ms_per_row={"Account": 30_000.0, "Invoice__c": 30_000.0})
+SLOW = LatencyProfile(name="slow", trigger_ms_per_row={"*": 30_000.0})
 
 
 @pytest.fixture
@@ -40,12 +40,14 @@ def org(tmp_path: Path) -> Iterator[Org]:
 
 
 class Holder:
-    """A transaction of 30 s on the org's frozen clock that writes a row."""
+    """A transaction of 30 s for each row, on the org's frozen clock, that writes a row, or what is given."""
 
-    def __init__(self, org: Org, sobject: str, id_: str) -> None:
+    def __init__(
+        self, org: Org, sobject: str, id_: str, write: Callable[[], list[RowResult]] | None = None
+    ) -> None:
         self.org = org
         let_transactions_last(org, Latency(SLOW))
-        self.future = in_thread(lambda: org.update(sobject, [{"Id": id_, "Name": "held"}]))
+        self.future = in_thread(write or (lambda: org.update(sobject, [{"Id": id_, "Name": "held"}])))
         wait_until(org.clock, lambda: id_ in org.transactions.table.held_ids())
         org.transactions.duration = lambda written: 0.0
 
@@ -61,7 +63,11 @@ def held(org: Org) -> tuple[str, ...]:
 def waiting_write(org: Org, sobject: str, record: dict[str, object]) -> Sequence[RowResult]:
     """An update or insert that runs while another one holds its rows, for as long as it may wait."""
     write = org.update if "Id" in record else org.create
-    future = in_thread(lambda: write(sobject, [record]))
+    return waiting(org, lambda: write(sobject, [record]))
+
+
+def waiting(org: Org, write: Callable[[], Sequence[RowResult]]) -> Sequence[RowResult]:
+    future = in_thread(write)
     wait_until(org.clock, lambda: _waits(org))
     org.clock.advance(LOCK_WAIT_SECONDS)
     return future.result(30)
@@ -160,12 +166,50 @@ def test_a_detail_locks_its_master_at_every_write(org: Org) -> None:
     holder = Holder(org, "Invoice__c", invoice)
 
     assert refusal(waiting_write(org, "Line__c", {"Id": line, "Name": "m"})).code == "UNABLE_TO_LOCK_ROW"
-    delete = in_thread(lambda: org.delete("Line__c", [line]))
-    wait_until(org.clock, lambda: _waits(org))
-    org.clock.advance(LOCK_WAIT_SECONDS)
-    assert refusal(delete.result(30)).code == "UNABLE_TO_LOCK_ROW"
+    delete = waiting(org, lambda: org.delete("Line__c", [line]))
+    assert refusal(delete).code == "UNABLE_TO_LOCK_ROW"
     org.clock.advance(30)
     holder.future.result(30)
+
+
+def test_a_delete_waits_for_each_row_that_it_would_take_along(org: Org) -> None:
+    invoice = add(org, "Invoice__c", Name="i")
+    line = add(org, "Line__c", Invoice__c=invoice, Name="l")
+    other = add(org, "Invoice__c", Name="free")
+    holder = Holder(org, "Line__c", line)
+
+    free, locked = waiting(org, lambda: org.delete("Invoice__c", [other, invoice]))
+
+    assert free.success
+    assert locked.errors[0].code == "UNABLE_TO_LOCK_ROW"
+    assert line in locked.errors[0].message
+    holder.end()
+    assert rows(org, "SELECT Name FROM Line__c") == [("held",)]
+
+
+@pytest.mark.parametrize("is_undelete", [False, True], ids=["delete", "undelete"])
+def test_a_cascade_holds_its_children_while_it_lasts(org: Org, is_undelete: bool) -> None:
+    account = add(org, "Account", Name="a")
+    contact = add(org, "Contact", LastName="l", AccountId=account)
+    if is_undelete:
+        org.delete("Account", [account])
+    write = org.undelete if is_undelete else org.delete
+    holder = Holder(org, "Account", account, lambda: write("Account", [account]))
+
+    assert held(org) == (account, contact)
+    assert holder.end()[0].success
+    assert held(org) == ()
+    assert len(rows(org, "SELECT Id FROM Contact")) == int(is_undelete)
+
+
+def test_a_look_up_that_a_delete_clears_does_not_hold_its_row(org: Org) -> None:
+    account, invoice = add(org, "Account", Name="a"), add(org, "Invoice__c", Name="i")
+    add(org, "Line__c", Invoice__c=invoice, Account__c=account, Name="l")
+    holder = Holder(org, "Account", account, lambda: org.delete("Account", [account]))
+
+    assert held(org) == (account,)
+    holder.end()
+    assert rows(org, "SELECT Account__c FROM Line__c") == [(None,)]
 
 
 def test_two_calls_in_one_transaction_hold_their_rows_to_its_end(org: Org) -> None:

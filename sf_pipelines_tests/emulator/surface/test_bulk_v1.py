@@ -4,52 +4,12 @@ from __future__ import annotations
 
 import gzip
 import re
-from xml.etree import ElementTree
 
 import pytest
-import requests
 
-from sf_pipelines_tests.emulator.surface.support import Caller, assert_golden
+from sf_pipelines_tests.emulator.surface.support import CSV, JSON, XML, AsyncCaller, Caller, assert_golden
 
-XML = {"Content-Type": "application/xml"}
-JSON = {"Content-Type": "application/json"}
-CSV = {"Content-Type": "text/csv"}
 SERIAL_JOB = {"operation": "insert", "object": "Account", "contentType": "JSON", "concurrencyMode": "Serial"}
-
-
-class AsyncCaller:
-    """Calls `/services/async/` with a session header."""
-
-    def __init__(self, caller: Caller) -> None:
-        self.caller = caller
-        self.base = f"{caller.url}/services/async/59.0"
-        self.http = requests.Session()
-        self.http.headers["X-SFDC-Session"] = caller.surface.oauth.open_session().token
-
-    def call(self, method: str, path: str, body: str | bytes = b"", **headers: str) -> requests.Response:
-        content = body.encode() if isinstance(body, str) else body
-        return self.http.request(method, f"{self.base}/{path}", data=content, headers=headers, timeout=30)
-
-    def new_job(self, operation: str, content_type: str, extra: str = "") -> str:
-        facts = f"<operation>{operation}</operation><object>Account</object>{extra}"
-        body = f"<jobInfo>{facts}<contentType>{content_type}</contentType></jobInfo>"
-        return self.id_of(self.call("POST", "job", body, **XML))
-
-    def id_of(self, response: requests.Response) -> str:
-        assert response.status_code == 201, response.text
-        found = re.search(r'<id>(\w{18})</id>|"id":"(\w{18})"', response.text)
-        assert found is not None, response.text
-        return found[1] or found[2]
-
-    def run_batch(self, job_id: str, content: str, headers: dict[str, str]) -> str:
-        batch_id = self.id_of(self.call("POST", f"job/{job_id}/batch", content, **headers))
-        store = self.caller.surface.classic
-        assert store.wait_until_ended(store.find_batch(store.find(job_id), batch_id), 30.0)
-        return f"job/{job_id}/batch/{batch_id}"
-
-    def info(self, path: str) -> dict[str, str | None]:
-        root = ElementTree.fromstring(self.call("GET", path).content)
-        return {child.tag.rpartition("}")[2]: child.text for child in root}
 
 
 @pytest.fixture

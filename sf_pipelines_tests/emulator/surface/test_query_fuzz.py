@@ -8,7 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from sf_pipelines_tests.emulator.surface.soql_strategies import valid_queries, wild_queries
 from sf_pipelines_tests.emulator.surface.support import Caller
 
-FUZZ = settings(suppress_health_check=list(HealthCheck), max_examples=150, deadline=None)
+FUZZ = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=150,
+    deadline=None,
+)
 
 
 @pytest.fixture
