@@ -191,23 +191,19 @@ class Store:
             self._db.execute(f"ROLLBACK TO s{self._depth}")
         self._db.execute(f"RELEASE s{self._depth}")
 
-    def select_in(self, select: str, column: str, values: Iterable[Any], tail: str = "") -> Iterator[Any]:
-        """The rows of `select ... WHERE column IN values tail`, in chunks; hold the lock while reading."""
+    def select_in(self, select: str, column: str, values: Iterable[Any], tail: str = "") -> list[Any]:
+        """The rows of `select ... WHERE column IN values tail`, asked for in chunks."""
         distinct = list(dict.fromkeys(values))
-        sql = f"{select} WHERE {quoted(column)} IN {_IN_CHUNK} {tail}"
+        rows: list[Any] = []
         for start in range(0, len(distinct), _CHUNK):
             chunk = distinct[start : start + _CHUNK]
-            if len(chunk) < _CHUNK:
-                marks = ",".join("?" * len(chunk))
-                yield from self._db.execute(f"{select} WHERE {quoted(column)} IN ({marks}) {tail}", chunk)
-            else:
-                yield from self._db.execute(sql, chunk)
+            marks = _IN_CHUNK if len(chunk) == _CHUNK else f"({','.join('?' * len(chunk))})"
+            rows += self.execute(f"{select} WHERE {quoted(column)} IN {marks} {tail}", chunk)
+        return rows
 
     def run_in(self, statement: str, column: str, values: Iterable[Any], tail: str = "") -> None:
         """Run `statement ... WHERE column IN values tail`, which gives no rows, in chunks."""
-        with self.lock:
-            for _ in self.select_in(statement, column, values, tail):
-                pass
+        self.select_in(statement, column, values, tail)
 
     def find_by_key(
         self, item: ObjectSchema, field: FieldSchema, values: Iterable[Any]
@@ -226,9 +222,15 @@ class Store:
         select = f'SELECT {quoted(column)}, "Id", "row" FROM {quoted(item.name)}'
         return sorted(self.select_in(select, column, values, 'AND "IsDeleted" = 0'), key=itemgetter(2))
 
-    def find_rows(self, item: ObjectSchema, ids: Iterable[str]) -> Iterator[tuple[str, int, int]]:
-        """Id, row number and IsDeleted of each row that has one of `ids`; hold the lock while reading."""
-        return self.select_in(f'SELECT "Id", "row", "IsDeleted" FROM {quoted(item.name)}', "Id", ids)
+    def find_rows(self, item: ObjectSchema, ids: Iterable[str]) -> dict[str, int]:
+        """The row number of each live row that has one of `ids`."""
+        select = f'SELECT "Id", "row" FROM {quoted(item.name)}'
+        return dict(self.select_in(select, "Id", ids, 'AND "IsDeleted" = 0'))
+
+    def find_in_bin(self, item: ObjectSchema, ids: Iterable[str]) -> set[str]:
+        """Those of `ids` whose rows are in the recycle bin."""
+        select = f'SELECT "Id" FROM {quoted(item.name)}'
+        return {row[0] for row in self.select_in(select, "Id", ids, 'AND "IsDeleted" = 1')}
 
     def count_live_rows(self) -> int:
         """Rows of all objects that aren't in the recycle bin."""

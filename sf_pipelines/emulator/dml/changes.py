@@ -93,9 +93,8 @@ def own_ids(batch: Batch, store: Store) -> None:
 
 
 def _find(batch: Batch, store: Store, ids: set[str]) -> None:
-    found = list(store.find_rows(batch.item, ids - batch.live.keys()))
-    batch.live |= {id_: number for id_, number, is_deleted in found if not is_deleted}
-    batch.in_bin |= {id_ for id_, _, is_deleted in found if is_deleted}
+    batch.live |= store.find_rows(batch.item, ids - batch.live.keys())
+    batch.in_bin |= store.find_in_bin(batch.item, ids - batch.live.keys())
 
 
 def _own_id(batch: Batch, row: int, value: Any) -> str | None:
