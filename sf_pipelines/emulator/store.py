@@ -55,9 +55,10 @@ def fold_column(field: FieldSchema, values: Sequence[Any]) -> Sequence[Any]:
     """`fold` of each value of a column."""
     if not has_key_column(field) or field.case_sensitive:
         return values
-    if set(map(type, values)) == {str}:
+    try:
         return list(map(str.casefold, values))
-    return [fold(field, value) for value in values]
+    except TypeError:  # null or ABSENT is among them
+        return [fold(field, value) for value in values]
 
 
 class LocksOfTransaction(Protocol):
@@ -141,20 +142,16 @@ class Store:
         self, table: str, constants: Mapping[str, Any], columns: Mapping[str, Sequence[Any]], tail: str = ""
     ) -> None:
         """INSERT many rows a statement: what one costs besides is nearly as much as a row."""
-        width, shared = len(columns), list(constants.values())
-        rows = len(next(iter(columns.values())))
-        values: list[Any] = [None] * (rows * width)
-        for position, column in enumerate(columns.values()):
-            values[position::width] = column
-        first = "".join(f"?{number}," for number in range(1, len(shared) + 1))
-        row = f"({first}{','.join('?' * width)})"
+        shared, lists = list(constants.values()), list(columns.values())
+        row = ",".join([*(f"?{number}" for number in range(1, len(shared) + 1)), *"?" * len(lists)])
         insert = f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, (*constants, *columns)))}) VALUES "
-        at_once = max(1, min(_ROWS_AT_ONCE, (_MAX_VARIABLES - len(shared)) // width))
-        step, whole = width * at_once, rows // at_once * at_once * width
-        many = insert + ",".join([row] * at_once) + tail
-        self.execute_many(many, (shared + values[at : at + step] for at in range(0, whole, step)))
-        rest = range(whole, len(values), width)
-        self.execute_many(insert + row + tail, (shared + values[at : at + width] for at in rest))
+        at_once = max(1, min(_ROWS_AT_ONCE, (_MAX_VARIABLES - len(shared)) // len(lists)))
+        rows = len(lists[0])
+        whole = rows // at_once * at_once
+        for first, end, size in ((0, whole, at_once), (whole, rows, 1)):
+            statement = insert + ",".join([f"({row})"] * size) + tail
+            blocks = (_row_by_row(lists, at, at + size) for at in range(first, end, size))
+            self.execute_many(statement, (shared + block for block in blocks))
 
     def column(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """The first column of a statement's rows, one value at a time. Hold the lock while reading."""
@@ -210,23 +207,19 @@ class Store:
         self._db.execute("COMMIT")
         return has_news
 
-    def select_in(self, select: str, column: str, values: Iterable[Any], tail: str = "") -> Iterator[Any]:
-        """The rows of `select ... WHERE column IN values tail`, in chunks; hold the lock while reading."""
+    def select_in(self, select: str, column: str, values: Iterable[Any], tail: str = "") -> list[Any]:
+        """The rows of `select ... WHERE column IN values tail`, asked for in chunks."""
         distinct = list(dict.fromkeys(values))
-        sql = f"{select} WHERE {quoted(column)} IN {_IN_CHUNK} {tail}"
+        rows: list[Any] = []
         for start in range(0, len(distinct), _CHUNK):
             chunk = distinct[start : start + _CHUNK]
-            if len(chunk) < _CHUNK:
-                marks = ",".join("?" * len(chunk))
-                yield from self._db.execute(f"{select} WHERE {quoted(column)} IN ({marks}) {tail}", chunk)
-            else:
-                yield from self._db.execute(sql, chunk)
+            marks = _IN_CHUNK if len(chunk) == _CHUNK else f"({','.join('?' * len(chunk))})"
+            rows += self.execute(f"{select} WHERE {quoted(column)} IN {marks} {tail}", chunk)
+        return rows
 
     def run_in(self, statement: str, column: str, values: Iterable[Any], tail: str = "") -> None:
         """Run `statement ... WHERE column IN values tail`, which gives no rows, in chunks."""
-        with self.lock:
-            for _ in self.select_in(statement, column, values, tail):
-                pass
+        self.select_in(statement, column, values, tail)
 
     def find_by_key(
         self, item: ObjectSchema, field: FieldSchema, values: Iterable[Any]
@@ -245,9 +238,15 @@ class Store:
         select = f'SELECT {quoted(column)}, "Id", "row" FROM {quoted(item.name)}'
         return sorted(self.select_in(select, column, values, 'AND "IsDeleted" = 0'), key=itemgetter(2))
 
-    def find_rows(self, item: ObjectSchema, ids: Iterable[str]) -> Iterator[tuple[str, int, int]]:
-        """Id, row number and IsDeleted of each row that has one of `ids`; hold the lock while reading."""
-        return self.select_in(f'SELECT "Id", "row", "IsDeleted" FROM {quoted(item.name)}', "Id", ids)
+    def find_rows(self, item: ObjectSchema, ids: Iterable[str]) -> dict[str, int]:
+        """The row number of each live row that has one of `ids`."""
+        select = f'SELECT "Id", "row" FROM {quoted(item.name)}'
+        return dict(self.select_in(select, "Id", ids, 'AND "IsDeleted" = 0'))
+
+    def find_in_bin(self, item: ObjectSchema, ids: Iterable[str]) -> set[str]:
+        """Those of `ids` whose rows are in the recycle bin."""
+        select = f'SELECT "Id" FROM {quoted(item.name)}'
+        return {row[0] for row in self.select_in(select, "Id", ids, 'AND "IsDeleted" = 1')}
 
     def count_live_rows(self) -> int:
         """Rows of all objects that aren't in the recycle bin."""
@@ -330,6 +329,14 @@ class Store:
             self._db.execute(f"DROP INDEX IF EXISTS {quoted(f'{item.name}${name}')}")
             self._db.execute(f"ALTER TABLE {quoted(item.name)} DROP COLUMN {quoted(name)}")
         return changed
+
+
+def _row_by_row(columns: Sequence[Sequence[Any]], start: int, end: int) -> list[Any]:
+    """The values of the rows `start` to `end` (exclusive), one row after the other."""
+    values: list[Any] = [None] * ((end - start) * len(columns))
+    for position, column in enumerate(columns):
+        values[position :: len(columns)] = column[start:end]
+    return values
 
 
 def normal(value: Any) -> Any:

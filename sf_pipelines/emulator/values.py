@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from sf_pipelines.emulator.schema.model import FieldSchema
 from sf_pipelines.emulator.temporal import datetime_text, time_text
 
@@ -57,10 +59,13 @@ def java_double(value: float) -> str:
 
 
 def java_doubles(values: Sequence[float]) -> list[str]:
-    """`java_double` of each value of a column."""
+    """`java_double` of each value of a column; orjson writes the same digits as `repr`, much faster."""
+    if not values:
+        return []
+    texts = orjson.dumps(values)[1:-1].decode().split(",")
     return [
-        repr(value) if _JAVA_PLAIN_FROM <= value < _JAVA_PLAIN_BELOW else java_double(value)
-        for value in values
+        text if _JAVA_PLAIN_FROM <= value < _JAVA_PLAIN_BELOW else java_double(value)
+        for text, value in zip(texts, values, strict=True)
     ]
 
 

@@ -159,8 +159,8 @@ class BatchWrite:
         if self.target.operation == "insert":
             return False
         name = self.target.external_id_field or "Id"
-        keys = [str(value) for value in records.columns.get(name, ()) if value]
-        if name == "Id":
+        keys = list(map(str, filter(None, records.columns.get(name, ()))))
+        if name == "Id" and min(map(len, keys), default=0) == SHORT_CHARS:
             keys = [to_18(key) if len(key) == SHORT_CHARS and is_well_formed(key) else key for key in keys]
         return len(set(map(str.casefold, keys))) < len(keys)
 

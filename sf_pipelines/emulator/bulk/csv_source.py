@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import chain, islice, tee
 from typing import BinaryIO
 
 from sf_pipelines.emulator.bulk.row_sets import ColumnRows
@@ -20,6 +20,8 @@ from sf_pipelines.emulator.bulk.split_csv import split_columns
 from sf_pipelines.emulator.bulk.strict_csv import MAX_FIELD_CHARS, MAX_RECORD_CHARS, StrictCsv
 
 Row = list[str]
+# So many lines, and what they are cut into, stay in a processor's cache.
+_PIECE_LINES = 2_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,9 +90,23 @@ class CsvSource:
     def _columns(self, count: int) -> ColumnRows | None:
         """The next rows as columns, or None when they must be read in another way."""
         self._file.seek(self.offset)
-        raw_lines = list(islice(self._file, count))
+        parts: list[list[list[str]]] = []
+        size = 0
+        while raw_lines := list(islice(self._file, min(_PIECE_LINES, count))):
+            columns = self._split(raw_lines)
+            if columns is None or (parts and len(parts[0]) != len(columns)):
+                return None
+            parts.append(columns)
+            count -= len(raw_lines)
+            size += sum(map(len, raw_lines))
+        if not parts:
+            return None
+        self.offset += size
+        return ColumnRows([list(chain.from_iterable(pieces)) for pieces in zip(*parts, strict=True)])
+
+    def _split(self, raw_lines: Sequence[bytes]) -> list[list[str]] | None:
         # A line that is no longer than a value may be holds no value that is too long.
-        if not raw_lines or max(map(len, raw_lines)) > MAX_FIELD_CHARS:
+        if max(map(len, raw_lines)) > MAX_FIELD_CHARS:
             return None
         raw = b"".join(raw_lines)
         if not self._has_right_line_endings(raw):
@@ -101,11 +117,7 @@ class CsvSource:
         except UnicodeDecodeError:
             return None
         whole = text if raw.endswith(b"\n") else text + newline
-        columns = split_columns(whole, delimiter=self._delimiter, newline=newline, records=len(raw_lines))
-        if columns is None:
-            return None
-        self.offset += len(raw)
-        return ColumnRows(columns)
+        return split_columns(whole, delimiter=self._delimiter, newline=newline, records=len(raw_lines))
 
     def _fast(self, count: int) -> list[Row] | None:
         """The next rows, or None when strict reading must tell what is wrong, if anything is."""

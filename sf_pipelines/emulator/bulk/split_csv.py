@@ -6,9 +6,11 @@ cut like this (csv_source.py). Imports nothing of the emulator.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 # They stand for the ends of records and values while a text is cut; a text that holds one isn't cut here.
 _RECORD_END, _VALUE_END = "\x1e", "\x1f"
-_ENDS = _RECORD_END + _VALUE_END
+_ENDS = {_RECORD_END, _VALUE_END}
 
 
 def split_columns(text: str, *, delimiter: str, newline: str, records: int) -> list[list[str]] | None:
@@ -27,26 +29,22 @@ def split_columns(text: str, *, delimiter: str, newline: str, records: int) -> l
         return None
     if len(pieces) > 1:
         outside = bare.split('"')
-        # Nothing between two quoted parts means a doubled quote: one quote of the value.
-        doubled = outside[1:].count("")
-        if not _are_at_edges(bare, doubled):
+        if not _are_at_edges(outside):
             return None
-        if doubled:
-            outside[1:] = [piece or '"' for piece in outside[1:]]
+        # An empty piece between two quotes is a doubled quote: one quote of the value.
+        outside[1:-1] = [piece or '"' for piece in outside[1:-1]]
         pieces[::2] = outside
         bare = "".join(pieces)
     return _even_columns(bare, records)
 
 
-def _are_at_edges(bare: str, doubled: int) -> bool:
-    """Whether each quoted part begins and ends where a value does, but for the `doubled` ones that adjoin.
-
-    `bare` has one quote for each quoted part, and a record's end at its end.
-    """
-    parts = bare.count('"')
-    begun = bare.startswith('"') + sum(bare.count(f'{mark}"') for mark in _ENDS)
-    ended = sum(bare.count(f'"{mark}') for mark in _ENDS)
-    return begun == ended == parts - doubled
+def _are_at_edges(outside: list[str]) -> bool:
+    """Whether each quote opens or closes a value, or is one of a doubled pair; the last piece isn't empty."""
+    first, *between, last = outside
+    solid = list(filter(None, between))
+    opening = {*first[-1:], *map(itemgetter(-1), solid)}
+    closing = {last[0], *map(itemgetter(0), solid)}
+    return opening | closing <= _ENDS
 
 
 def _even_columns(marked: str, records: int) -> list[list[str]] | None:

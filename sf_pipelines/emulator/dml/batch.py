@@ -6,7 +6,7 @@ Belongs here: the batch, its row errors, and resolving record keys to fields. No
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from sf_pipelines.emulator.absent import ABSENT
 from sf_pipelines.emulator.dml import errors
@@ -15,6 +15,7 @@ from sf_pipelines.emulator.results import RowResults
 from sf_pipelines.emulator.schema.model import FieldSchema, ObjectSchema
 
 Records = Sequence[Mapping[str, Any]]
+_Value = TypeVar("_Value")
 
 
 class RecordColumns(Sequence[Mapping[str, Any]]):
@@ -31,7 +32,7 @@ class RecordColumns(Sequence[Mapping[str, Any]]):
     def take(self, rows: Sequence[int]) -> RecordColumns:
         """Some of the records, in that order."""
         return RecordColumns(
-            {name: [values[row] for row in rows] for name, values in self.columns.items()}, len(rows)
+            {name: _chosen(values, rows) for name, values in self.columns.items()}, len(rows)
         )
 
     def __len__(self) -> int:
@@ -64,7 +65,7 @@ class Batch:
         self.ids: list[Any] = [ABSENT] * size
         self.live: dict[str, int] = {}
         """The row number of each live record that was found; of an update, it holds every good row."""
-        self.in_bin: frozenset[str] = frozenset()
+        self.in_bin: set[str] = set()
         """The ids among those looked up whose records are in the recycle bin."""
         self.errors: list[SalesforceError | None] = [None] * size
         self.created = [False] * size
@@ -81,18 +82,22 @@ class Batch:
         return [row for row, error in enumerate(self.errors) if error is None]
 
     def take(self, rows: Sequence[int]) -> Batch:
-        """A batch of some of the rows, in that order, with their values, ids and errors."""
+        """A batch of some of the rows, ascending, with all that is known; itself where that is all."""
+        if len(rows) == self.size:
+            return self
         part = Batch(self.item, len(rows))
-        part.columns = {field: [values[row] for row in rows] for field, values in self.columns.items()}
-        part.parents = {field: [values[row] for row in rows] for field, values in self.parents.items()}
-        part.ids = [self.ids[row] for row in rows]
-        part.errors = [self.errors[row] for row in rows]
+        part.columns = {field: _chosen(values, rows) for field, values in self.columns.items()}
+        part.parents = {field: _chosen(values, rows) for field, values in self.parents.items()}
+        part.ids = _chosen(self.ids, rows)
+        part.errors = _chosen(self.errors, rows)
         part.live = self.live
         part.matched_by = self.matched_by
         return part
 
     def put_back(self, part: Batch, rows: Sequence[int]) -> None:
         """Bring the ids, errors and created marks of a `take` back."""
+        if part is self:
+            return
         for index, row in enumerate(rows):
             self.ids[row] = part.ids[index]
             self.errors[row] = part.errors[index]
@@ -102,6 +107,10 @@ class Batch:
         """One result for each row, in request order."""
         ids = [id_ or None for id_ in self.ids] if any(self.errors) else self.ids
         return RowResults(ids=ids, created=self.created, errors=self.errors)
+
+
+def _chosen(values: list[_Value], rows: Sequence[int]) -> list[_Value]:
+    return list(map(values.__getitem__, rows))
 
 
 def read_records(item: ObjectSchema, records: Records, *, creating: bool) -> Batch:

@@ -80,22 +80,22 @@ def own_ids(batch: Batch, store: Store) -> None:
 
     An id that a record of the object has, letter by letter, needs no further check.
     """
-    given = {id_ for id_ in batch.ids if isinstance(id_, str)}
+    given = [id_ for id_ in batch.ids if isinstance(id_, str)]
     _find(batch, store, given)
-    if len(given) == batch.size and given <= batch.live.keys():
+    if len(given) == batch.size and all(map(batch.live.__contains__, given)):
         return
-    known = given & (batch.live.keys() | batch.in_bin)
+    known = batch.live.keys() | batch.in_bin
     batch.ids = [
         value if isinstance(value, str) and value in known else _own_id(batch, row, value)
         for row, value in enumerate(batch.ids)
     ]
-    _find(batch, store, {id_ for id_ in batch.ids if id_ is not None} - given)
+    _find(batch, store, [id_ for id_ in batch.ids if id_ is not None and id_ not in known])
 
 
-def _find(batch: Batch, store: Store, ids: set[str]) -> None:
-    found = list(store.find_rows(batch.item, ids - batch.live.keys()))
-    batch.live |= {id_: number for id_, number, is_deleted in found if not is_deleted}
-    batch.in_bin |= {id_ for id_, _, is_deleted in found if is_deleted}
+def _find(batch: Batch, store: Store, ids: Sequence[str]) -> None:
+    """Look up those of `ids` that the batch doesn't know yet, in their order: neighbours lie together."""
+    batch.live |= store.find_rows(batch.item, [id_ for id_ in ids if id_ not in batch.live])
+    batch.in_bin |= store.find_in_bin(batch.item, [id_ for id_ in ids if id_ not in batch.live])
 
 
 def _own_id(batch: Batch, row: int, value: Any) -> str | None:

@@ -6,7 +6,8 @@ Belongs here: required fields, conversion column by column, defaults. Not here: 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 from sf_pipelines.emulator.absent import ABSENT, Absent
@@ -105,12 +106,12 @@ def fill_defaults(batch: Batch, user_id: str) -> None:
             continue
         default = _constant_default(field, user_id)
         if default is not None:
-            _fill(batch, field, [default] * batch.size)
+            _fill(batch, field, repeat(default, batch.size))
         elif field.default_by is not None:
             chosen = _values_of(batch, field.default_by.field)
-            _fill(batch, field, [field.default_by.values.get(value) for value in chosen])
+            _fill(batch, field, map(field.default_by.values.get, chosen))
         elif field in batch.columns:
-            _fill(batch, field, [None] * batch.size)
+            _fill(batch, field, repeat(None, batch.size))
 
 
 def fill_auto_numbers(batch: Batch, ids: IdFactory) -> None:
@@ -138,10 +139,10 @@ def _constant_default(field: FieldSchema, user_id: str) -> Any:
     return field.default_value
 
 
-def _fill(batch: Batch, field: FieldSchema, defaults: list[Any]) -> None:
+def _fill(batch: Batch, field: FieldSchema, defaults: Iterable[Any]) -> None:
     values = batch.columns.get(field)
     if values is None:
-        batch.columns[field] = defaults
+        batch.columns[field] = list(defaults)
     elif ABSENT in values:
         batch.columns[field] = [
             default if value is ABSENT else value for value, default in zip(values, defaults, strict=True)

@@ -80,33 +80,31 @@ def _match_by_key(batch: Batch, key: FieldSchema, store: Store) -> None:
         if id_ is not ABSENT and id_:
             batch.fail(row, errors.id_beside_key(key))
     folded = _folded_keys(batch, key)
-    found, several = _find_by_key(batch, key, store, folded)
-    batch.ids = list(map(found.get, folded))
-    seen = Counter(folded)
-    if len(seen) == batch.size and not several:
-        return
-    for row in batch.good_rows():
-        value = folded[row]
-        if seen[value] > 1:
-            batch.ids[row] = None
-            batch.fail(row, errors.duplicate_in_upsert(batch.columns[key][row]))
-        elif value in several:
-            batch.fail(row, errors.several_match(key, several[value]))
-
-
-def _find_by_key(
-    batch: Batch, key: FieldSchema, store: Store, folded: Sequence[Any]
-) -> tuple[dict[Any, str], dict[Any, list[str]]]:
-    """The id of the live record that alone has a key, and the ids of those that share one."""
     matches = store.find_rows_by_key(batch.item, key, (value for value in folded if value is not None))
     batch.live = {id_: number for _, id_, number in matches}
     found = {value: id_ for value, id_, _ in matches}
-    several: dict[Any, list[str]] = {}
-    if len(found) < len(matches):
-        for value, id_, _ in matches:
-            several.setdefault(value, []).append(id_)
-        several = {value: ids for value, ids in several.items() if len(ids) > 1}
-    return {value: id_ for value, id_ in found.items() if value not in several}, several
+    batch.ids = list(map(found.get, folded))
+    if len(set(folded)) < batch.size or len(found) < len(matches):
+        _refuse_ambiguous(batch, key, folded, matches)
+
+
+def _refuse_ambiguous(
+    batch: Batch, key: FieldSchema, folded: Sequence[Any], matches: Sequence[tuple[Any, str, int]]
+) -> None:
+    """Fail the rows that share their key, and those whose key several live records have."""
+    seen = Counter(folded)
+    ids_by_key: dict[Any, list[str]] = {}
+    for value, id_, _ in matches:
+        ids_by_key.setdefault(value, []).append(id_)
+    for row in batch.good_rows():
+        value = folded[row]
+        ids = ids_by_key.get(value, [])
+        if seen[value] > 1:
+            batch.fail(row, errors.duplicate_in_upsert(batch.columns[key][row]))
+        elif len(ids) > 1:
+            batch.fail(row, errors.several_match(key, ids))
+        if batch.errors[row] is not None:
+            batch.ids[row] = None
 
 
 def _folded_keys(batch: Batch, key: FieldSchema) -> Sequence[Any]:

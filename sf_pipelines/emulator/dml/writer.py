@@ -62,7 +62,7 @@ def update_rows(batch: Batch, store: Store, stamp: Stamp, table: str | None = No
         columns.pop(key_column(batch.matched_by), None)
     store.update_rows(
         table or batch.item.name,
-        row_numbers=[batch.live[id_] for id_ in compress(batch.ids, good)],
+        row_numbers=list(map(batch.live.__getitem__, compress(batch.ids, good))),
         constants=stamp.modified(),
         columns=columns,
     )

@@ -69,6 +69,18 @@ def test_one_line_records_of_equal_width_become_columns(
     assert columns == [list(column) for column in zip(*rows, strict=True)]
 
 
+@pytest.mark.parametrize("odd_line", ["", "a,b,c\n", '"a\n",b\n', "\n"])
+def test_a_batch_of_many_lines_is_read_as_the_strict_reader_does(odd_line: str) -> None:
+    lines = [f'"{number}, ""x""",{number}\n' for number in range(4_500)]
+    content = "".join([*lines[:3_000], odd_line, *lines[3_000:]]).encode()
+    strict = StrictCsv(io.BytesIO(content), delimiter=",", line_ending="LF")
+    fast = CsvSource(io.BytesIO(content), delimiter=",", line_ending="LF")
+
+    for rows in (4_200, 4_200, 1):
+        assert list(map(list, fast.batch(rows).rows)) == strict.batch(rows)
+        assert fast.offset == strict.offset
+
+
 def test_a_run_of_rows_made_of_columns_is_that_of_the_rows() -> None:
     rows = ColumnRows([["1", "2", "3"], ["a", "b", "c"]])
 

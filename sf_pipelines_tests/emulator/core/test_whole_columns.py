@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sf_pipelines.emulator.absent import ABSENT
@@ -17,6 +17,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.ids import IdFactory, is_well_formed, to_18
 from sf_pipelines.emulator.schema.loader import load_schema
 from sf_pipelines.emulator.schema.model import FieldSchema
+from sf_pipelines.emulator.values import java_double, java_doubles
 
 ACCOUNT = load_schema(None).object("Account")
 FIELDS = ["Name", "Industry", "AnnualRevenue", "NumberOfEmployees", "BillingLatitude", "Last_Seen__c"]
@@ -70,6 +71,12 @@ def test_decimals_are_rounded_half_up_as_their_text_reads(number: float) -> None
     rounded = Decimal(repr(number)).quantize(Decimal(1), ROUND_HALF_UP)
 
     assert cell_parser(field("AnnualRevenue"))(number) == float(rounded)
+
+
+@given(numbers=st.lists(floats | st.floats(allow_nan=False, allow_infinity=False)))
+@example(numbers=[0.0, -0.0, 1e-3, 1e7, 9999999.999, -5.5])
+def test_doubles_are_written_as_one_by_one(numbers: list[float]) -> None:
+    assert java_doubles(numbers) == list(map(java_double, numbers))
 
 
 @given(first=st.integers(0, 5000), count=st.integers(1, 200))
