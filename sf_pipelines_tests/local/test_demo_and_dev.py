@@ -3,23 +3,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import psutil
-import requests
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sf_pipelines.local.crm_folder import ACCOUNTS_FILE, OPPORTUNITIES_FILE
-
-PROGRAM = Path(sys.executable).with_name("sf-pipelines")
-DEADLINE_SECONDS = 90
+from sf_pipelines_tests.local.ui import (
+    DEADLINE_SECONDS,
+    PROGRAM,
+    DevServer,
+    NotYetError,
+    dev_server,
+    patiently,
+)
 
 ACCOUNTS = [
     ["account", "sector", "year_established", "revenue", "employees", "office_location", "subsidiary_of"],
@@ -51,10 +46,6 @@ mutation Launch($day: String!) {
 }
 """
 STATUS = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-
-
-class NotYetError(Exception):
-    """The awaited thing has not come about."""
 
 
 def test_every_row_of_a_folder_is_accounted_for_and_what_the_org_refuses_is_told_by_code(
@@ -96,73 +87,33 @@ def test_every_row_of_a_folder_is_accounted_for_and_what_the_org_refuses_is_told
 
 def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server_folder: Path) -> None:
     home = server_folder / "home"
-    with _dev(home) as (url, family):
-        day = _today(url)
-        launched = _graphql(url, LAUNCH, day=day)["launchPipelineExecution"]
+    with dev_server(home) as dev:
+        day = _today(dev)
+        launched = dev.graphql(LAUNCH, day=day)["launchPipelineExecution"]
         assert "run" in launched, launched
         run_id = launched["run"]["runId"]
-        assert _ended(url, run_id) == "SUCCESS"
-        family += psutil.Process(family[0].pid).children(recursive=True)
+        assert _ended(dev, run_id) == "SUCCESS"
+        family = [dev.process, *dev.process.children(recursive=True)]
     assert [process for process in family if process.is_running()] == []
 
 
-@contextmanager
-def _dev(home: Path) -> Iterator[tuple[str, list[psutil.Process]]]:
-    port = _free_port()
-    log = home.with_name("dev.log").open("wb")
-    with (
-        log,
-        subprocess.Popen(
-            [PROGRAM, "dev", "--port", str(port)], env=_environment(home), stdout=log, stderr=log
-        ) as process,
-    ):
-        family = [psutil.Process(process.pid)]
-        try:
-            yield f"http://127.0.0.1:{port}", family
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(DEADLINE_SECONDS)
-
-
-def _today(url: str) -> str:
+def _today(dev: DevServer) -> str:
     """The newest partition, once the server answers."""
     query = (
         '{ assetNodeOrError(assetKey: {path: ["salesforce", "account", "load"]}) '
         "{ ... on AssetNode { partitionKeys } } }"
     )
-    return _patiently(lambda: _graphql(url, query)["assetNodeOrError"]["partitionKeys"][-1])
+    return patiently(lambda: dev.graphql(query)["assetNodeOrError"]["partitionKeys"][-1])
 
 
-def _ended(url: str, run_id: str) -> str:
+def _ended(dev: DevServer, run_id: str) -> str:
     def status() -> str:
-        found = _graphql(url, STATUS, run=run_id)["runOrError"]["status"]
+        found = dev.graphql(STATUS, run=run_id)["runOrError"]["status"]
         if found not in {"SUCCESS", "FAILURE", "CANCELED"}:
             raise NotYetError(found)
         return found
 
-    return _patiently(status)
-
-
-def _patiently(ask: Any) -> Any:
-    patience = Retrying(
-        retry=retry_if_exception_type((requests.RequestException, NotYetError, KeyError)),
-        stop=stop_after_delay(DEADLINE_SECONDS),
-        wait=wait_fixed(0.2),
-        reraise=True,
-    )
-    return patience(ask)
-
-
-def _graphql(url: str, query: str, **variables: str) -> dict[str, Any]:
-    answer = requests.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=30)
-    answer.raise_for_status()
-    return answer.json()["data"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return patiently(status)
 
 
 def _environment(home: Path) -> dict[str, str]:
