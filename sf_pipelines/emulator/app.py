@@ -35,6 +35,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.faults.book import FaultBook
 from sf_pipelines.emulator.faults.calls import CallLog
 from sf_pipelines.emulator.faults.jobs import JobFaultSource
+from sf_pipelines.emulator.faults.streams import EventFaults
 from sf_pipelines.emulator.http import (
     batch,
     collections,
@@ -111,6 +112,8 @@ def make_surface(
     org.storage.allow(lambda: book.maximum(DATA_STORAGE))
     let_transactions_last(org, latency)
     faults = FaultBook(org.clock)
+    event_faults = EventFaults(book=faults)
+    org.changes.capture.marker = lambda: event_faults if faults.has("event") else None
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
     job_faults = JobFaultSource(book=faults, latency=latency, clock=org.clock)

@@ -24,6 +24,7 @@ from sf_pipelines.emulator.ids import IdFactory, to_18
 from sf_pipelines.emulator.locking.transactions import Transactions
 from sf_pipelines.emulator.results import Column, DuplicateHeader, QueryResult, RowResults
 from sf_pipelines.emulator.row_version import RowVersion, read_version
+from sf_pipelines.emulator.schema.loader import extended
 from sf_pipelines.emulator.schema.model import ObjectSchema, OrgSchema
 from sf_pipelines.emulator.soql.rows import read_row
 from sf_pipelines.emulator.soql.runner import run_query
@@ -60,7 +61,9 @@ class Org:
             change_entities: objects whose changes make events, in the standard channel.
             change_settings: figures of change events; the documented ones when None.
         """
-        self.schema = schema
+        self.schema = self._initial_schema = schema
+        self.schema_changed_at = clock.now()
+        """When the org's objects and fields changed last."""
         self.clock = clock
         self._store = Store(path, schema)
         self.ids = IdFactory(self._store.id_counters())
@@ -68,7 +71,12 @@ class Org:
         self._dml = Dml(self._store, clock, self.ids, self.transactions)
         self.org_id, self.user_id = self._identity()
         self.changes = ChangeBus(
-            self._store, clock, lambda: self.user_id, selected=change_entities, settings=change_settings
+            self._store,
+            clock,
+            self.ids,
+            lambda: self.user_id,
+            selected=change_entities,
+            settings=change_settings,
         )
 
     def create(
@@ -232,6 +240,15 @@ class Org:
             bulk=bulk,
         )
 
+    def extend_schema(self, additions: Mapping[str, Any]) -> None:
+        """Add objects, fields and rules while the org runs, in the form of a schema file.
+
+        Raises:
+            SchemaError: the additions are wrong; nothing has changed.
+        """
+        with self._store.lock:
+            self._adopt(extended(self.schema, additions, "The addition"))
+
     @property
     def storage(self) -> StorageMeter:
         """The data storage that the rows take."""
@@ -259,6 +276,7 @@ class Org:
         self.transactions.interrupt()
         with self.changes.capture.paused():
             self._store.clear()
+            self._forget_extensions()
             self.ids.reset()
             self.org_id, self.user_id = self._identity()
             self.changes.reset()
@@ -268,6 +286,20 @@ class Org:
         with self._store.lock:
             self._store.put_id_counters(self.ids.counters())
             self._store.close()
+
+    def _adopt(self, schema: OrgSchema) -> None:
+        self._store.adopt(schema)
+        self.schema = schema
+        self.schema_changed_at = self.clock.now()
+        self.changes.capture.restart()
+
+    def _forget_extensions(self) -> None:
+        """Have the schema of the start, in tables that never had another one."""
+        if self.schema is not self._initial_schema:
+            for name, item in self.schema.objects.items():
+                if self._initial_schema.objects.get(name) is not item:
+                    self._store.drop_tables(name)
+            self._adopt(self._initial_schema)
 
     def _identity(self) -> tuple[str, str]:
         """The ids of org and user: as stored, or made new."""

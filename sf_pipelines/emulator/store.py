@@ -289,6 +289,16 @@ class Store:
                 self._db.execute(f"DELETE FROM {quoted(name)}")
             self.storage.forget()
 
+    def adopt(self, schema: OrgSchema) -> None:
+        """Have the tables and columns of `schema`; what it lacks stays and is out of use."""
+        with self.lock:
+            self.schema = schema
+            self._prepare()
+
+    def drop_tables(self, sobject: str) -> None:
+        """Remove the table of an object; `adopt` makes it again."""
+        self.execute(f"DROP TABLE {quoted(sobject)}")
+
     def close(self) -> None:
         """Close the database; the store can't be used after."""
         with self.lock:

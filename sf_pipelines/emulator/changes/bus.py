@@ -6,13 +6,16 @@ Belongs here: putting them together. Imports the parts beside, clock, store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from sf_pipelines.emulator.changes.capture import ChangeCapture
 from sf_pipelines.emulator.changes.channels import ChannelBook
 from sf_pipelines.emulator.changes.log import EventLog
 from sf_pipelines.emulator.changes.settings import ChangeSettings
 from sf_pipelines.emulator.changes.shapes import EventShape, shape_of
+from sf_pipelines.emulator.changes.subscriptions import SubscriptionBook
 from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.store import Store
 
 
@@ -23,6 +26,7 @@ class ChangeBus:
         self,
         store: Store,
         clock: Clock,
+        ids: IdFactory,
         user_id: Callable[[], str],
         *,
         selected: Iterable[str] = (),
@@ -33,14 +37,18 @@ class ChangeBus:
         Raises:
             SalesforceError: an object is unknown, or there are too many.
         """
-        self.settings = settings or ChangeSettings()
-        self.channels = ChannelBook(store.schema, selected)
+        self._initial = settings or ChangeSettings()
+        self.settings = replace(self._initial)
+        self.channels = ChannelBook(lambda: store.schema, selected)
         self.capture = ChangeCapture(store, clock, self.channels, self.settings, user_id)
         self.log = EventLog(self.capture, clock, self.settings)
+        self.subscriptions = SubscriptionBook(store, ids, self.channels, self.log)
         self._store = store
 
     def reset(self) -> None:
-        """As at the start: no events, and the objects that were selected then."""
+        """As at the start: no events, the figures of then, and the objects that were selected then."""
+        self.settings.take(self._initial)
+        self.subscriptions.clear()
         self.channels.reset()
         self.capture.reset_stream()
 

@@ -8,16 +8,24 @@ Belongs here: triggers, the hook of the commit, pauses. Not here: reading the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from sf_pipelines.emulator.changes.channels import ChannelBook
+from sf_pipelines.emulator.changes.events import events_of
+from sf_pipelines.emulator.changes.marks import MarkEvent
 from sf_pipelines.emulator.changes.origin import current_origin
 from sf_pipelines.emulator.changes.settings import ChangeSettings
 from sf_pipelines.emulator.changes.shapes import EventShape, shape_of
-from sf_pipelines.emulator.changes.tables import BEFORE, MARK, ROW, EventTables, LoggedTransaction
+from sf_pipelines.emulator.changes.tables import (
+    BEFORE,
+    MARK,
+    ROW,
+    WILDCARD,
+    EventTables,
+    LoggedTransaction,
+)
 from sf_pipelines.emulator.clock import Clock
-from sf_pipelines.emulator.schema.model import OrgSchema
 from sf_pipelines.emulator.store import Store, quoted
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
@@ -48,7 +56,8 @@ class ChangeCapture:
         """Object to the number of its event's shape now."""
         self.stream = self.tables.state(_STREAM)
         """Counts the resets of the stream."""
-        self._schema: OrgSchema = store.schema
+        self.marker: Callable[[], MarkEvent | None] = lambda: None
+        """Gives what to ask for each event that is about to be stored, while a test wants to spoil some."""
         self._triggers: list[str] = []
         self._noted = self.tables.last_row()
         store.before_commit = self._before_commit
@@ -67,6 +76,22 @@ class ChangeCapture:
         """Make a place in the stream that isn't an event, for who keeps a place while it is quiet."""
         with self._store.transaction():
             self.tables.add_row(MARK)
+
+    def add_gap(self, change_type: str, sobject: str, ids: Sequence[str]) -> None:
+        """Tell of records whose change the org can't tell, as after a change inside its database."""
+        self._add_rows(change_type, sobject, ids)
+
+    def add_wildcard(self, sobject: str) -> None:
+        """Tell that values of all records of an object changed, as a lossy conversion of a field does."""
+        prefix = self._store.schema.object(sobject).key_prefix
+        self._add_rows(WILDCARD, sobject, [f"{prefix}*"])
+
+    def _add_rows(self, kind: str, sobject: str, ids: Sequence[str]) -> None:
+        shape, _ = shape_of(self._store.schema.object(sobject))
+        with self._store.transaction():
+            number = self.shape_number(shape)
+            for id_ in ids:
+                self.tables.add_row(kind, number, id_)
 
     def restart(self) -> None:
         """Note the changes of what is selected now, in the shapes of the schema as it is now."""
@@ -110,7 +135,7 @@ class ChangeCapture:
         return number
 
     def _start(self, sobject: str) -> None:
-        shape, columns = shape_of(self._schema.object(sobject))
+        shape, columns = shape_of(self._store.schema.object(sobject))
         number = self.current[sobject] = self.shape_number(shape)
         into = (
             f'INSERT INTO {ROW} ("shape", "kind", "id"{self.tables.columns(len(columns))}) SELECT {number}, '
@@ -152,16 +177,25 @@ class ChangeCapture:
         if last == self._noted:
             return False
         origin = current_origin()
-        self.tables.add_transaction(
-            LoggedTransaction(
-                last=last,
-                first=self._noted + 1,
-                committed_ms=to_epoch_ms(self._clock.now()),
-                user_id=origin.user_id if origin else self._user_id(),
-                origin=str(origin) if origin else "",
-                rows_per_part=origin.rows_per_transaction if origin else None,
-                overflow_at=self._settings.overflow_changes,
-            )
+        transaction = LoggedTransaction(
+            last=last,
+            first=self._noted + 1,
+            committed_ms=to_epoch_ms(self._clock.now()),
+            user_id=origin.user_id if origin else self._user_id(),
+            origin=str(origin) if origin else "",
+            rows_per_part=origin.rows_per_transaction if origin else None,
+            overflow_at=self._settings.overflow_changes,
         )
+        self.tables.add_transaction(transaction)
+        mark_event = self.marker()
+        if mark_event is not None:
+            self._mark_events(transaction, mark_event)
         self._noted = last
         return True
+
+    def _mark_events(self, transaction: LoggedTransaction, mark_event: MarkEvent) -> None:
+        rows = self.tables.rows(transaction.first, transaction.last)
+        for event in events_of(transaction, rows, self.shapes):
+            mark = mark_event(event.shape.sobject, event.change_type)
+            if mark is not None:
+                self.tables.add_marked(event.number, mark)

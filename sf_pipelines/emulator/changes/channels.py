@@ -35,15 +35,12 @@ def channel_of(sobject: str) -> str:
 class ChannelBook:
     """Which objects are selected for which channel."""
 
-    def __init__(
-        self, schema: OrgSchema, selected: Iterable[str] = (), *, is_unlimited: bool = False
-    ) -> None:
+    def __init__(self, schema: Callable[[], OrgSchema], selected: Iterable[str] = ()) -> None:
         """Select `selected` for the standard channel.
 
         Args:
-            schema: of the org.
+            schema: of the org, as it is when asked.
             selected: API names of objects, in any case.
-            is_unlimited: the org has bought the selection of more than five objects.
 
         Raises:
             SalesforceError: an object is unknown, or there are too many.
@@ -51,7 +48,8 @@ class ChannelBook:
         self._schema = schema
         self._initial = tuple(selected)
         self._channels: dict[str, frozenset[str]] = {CHANGE_EVENTS: frozenset()}
-        self.is_unlimited = is_unlimited
+        self.is_unlimited = False
+        """The org has bought the selection of more than five objects."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after the set of selected objects may have changed."""
         self.put(CHANGE_EVENTS, self._initial)
@@ -59,6 +57,7 @@ class ChannelBook:
     def reset(self) -> None:
         """Select what was selected at the start, and no custom channel."""
         self._channels = {}
+        self.is_unlimited = False
         self.put(CHANGE_EVENTS, self._initial)
 
     @property
@@ -78,7 +77,7 @@ class ChannelBook:
         """
         if channel != CHANGE_EVENTS and not _CUSTOM_CHANNEL.fullmatch(channel):
             raise _wrong(f"'{channel}' is neither {CHANGE_EVENTS} nor a custom channel like /data/Team__chn")
-        wanted = {**self._channels, channel: frozenset(self._schema.object(name).name for name in sobjects)}
+        wanted = {**self._channels, channel: frozenset(self._schema().object(name).name for name in sobjects)}
         if len(wanted) - 1 > MAX_CUSTOM_CHANNELS:
             raise _wrong(f"An org has at most {MAX_CUSTOM_CHANNELS} custom channels")
         if len(frozenset[str]().union(*wanted.values())) > MAX_SELECTED and not self.is_unlimited:
@@ -116,7 +115,7 @@ class ChannelBook:
             name = name.removesuffix(_CUSTOM_EVENT_SUFFIX) + "__c"
         else:
             name = name.removesuffix(_EVENT_SUFFIX)
-        item = self._schema.find(name)
+        item = self._schema().find(name)
         return item if item is not None and channel_of(item.name) == topic else None
 
 

@@ -1,7 +1,7 @@
 """A change event as bytes: bare Avro, with bitmaps of the fields that changed.
 
 Belongs here: header, body, bitmaps. Not here: which fields changed (events.py), single values (avro.py).
-Imports avro, events, shapes.
+Imports avro, events, marks, shapes.
 """
 
 from __future__ import annotations
@@ -12,18 +12,29 @@ from typing import Any
 
 from sf_pipelines.emulator.changes import avro
 from sf_pipelines.emulator.changes.events import ChangeEvent
+from sf_pipelines.emulator.changes.marks import Mark
 from sf_pipelines.emulator.changes.shapes import CHANGE_TYPES, EventShape
 
+# The length of the first text, longer than any payload: no reader gets past it.
+_POISON = avro.whole(2**40)
 _TYPE_BYTES = {name: avro.whole(number) for number, name in enumerate(CHANGE_TYPES)}
 
 
 def payload_of(event: ChangeEvent, max_bytes: int) -> bytes:
     """The event's payload; that of a gap when the event itself is larger than `max_bytes`."""
     content = _header(event) + _body(event)
-    if len(content) <= max_bytes or event.change_type.startswith("GAP_"):
+    if event.mark == Mark.POISON:
+        return _POISON + content
+    if len(content) <= max_bytes:
         return content
     gap = event.as_gap()
     return _header(gap) + _body(gap)
+
+
+def schema_id_of(event: ChangeEvent) -> str:
+    """The id of the schema that the payload was written with, unless a test wants it unknown."""
+    schema_id = event.shape.schema_id
+    return schema_id[::-1] if event.mark == Mark.UNKNOWN_SCHEMA else schema_id
 
 
 def bitmaps(shape: EventShape, leaves: tuple[int, ...]) -> list[str]:

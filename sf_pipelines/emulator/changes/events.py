@@ -20,6 +20,7 @@ from sf_pipelines.emulator.changes.shapes import EventShape
 from sf_pipelines.emulator.changes.tables import BEFORE, HEAD_COLUMNS, MARK, WILDCARD, LoggedTransaction
 
 OVERFLOW_ID = "000000000000000AAA"
+GAP_PREFIX = "GAP_"
 GAP_OVERFLOW = "GAP_OVERFLOW"
 # [I] records that one event names at most, so that it stays below a megabyte.
 MAX_MERGED_IDS = 200
@@ -49,6 +50,8 @@ class ChangeEvent(NamedTuple):
     """Of an update: the leaves whose values it tells."""
     diffs: Mapping[int, str] = {}
     """Leaf to the diff that is told in place of a long text."""
+    mark: str = ""
+    """What a test has done to it (marks.py)."""
 
     @property
     def id(self) -> str:
@@ -76,7 +79,9 @@ class ChangeEvent(NamedTuple):
 
     def as_gap(self) -> ChangeEvent:
         """What is told in its place when it can't be told itself."""
-        return self._replace(change_type=f"GAP_{self.change_type}", image=(), changed=(), diffs={})
+        if self.change_type.startswith(GAP_PREFIX):
+            return self
+        return self._replace(change_type=GAP_PREFIX + self.change_type, image=(), changed=(), diffs={})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,6 +99,8 @@ class _Net:
     @property
     def change_type(self) -> str | None:
         """The first change, unless the record is gone; None when it was never there for anybody."""
+        if self.kind.startswith(GAP_PREFIX):
+            return self.kind
         was_there = self.kind not in ("CREATE", "UNDELETE")
         if self.last_kind == "DELETE":
             return "DELETE" if was_there else None

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sf_pipelines.emulator.changes import replay
 from sf_pipelines.emulator.changes.capture import ChangeCapture
 from sf_pipelines.emulator.changes.events import ChangeEvent, events_of
+from sf_pipelines.emulator.changes.marks import with_mark
 from sf_pipelines.emulator.changes.settings import ChangeSettings
 from sf_pipelines.emulator.changes.tables import LoggedTransaction
 from sf_pipelines.emulator.clock import Clock
@@ -103,6 +104,11 @@ class EventLog:
                             return Page(found, event.number)
                 place = replay.to_number(transaction.last, replay.SLOTS - 1)
 
+    def forget_all(self) -> None:
+        """Remove every event so far, as if its time had passed: ids given so far are good no more."""
+        self._capture.tables.forget_before(to_epoch_ms(self._clock.now()) + 1)
+        self._capture.mark()
+
     def forget_old(self) -> None:
         """Remove what is older than the retention, and nothing else."""
         now = self._clock.now()
@@ -134,13 +140,21 @@ class EventLog:
         built: list[tuple[LoggedTransaction, list[ChangeEvent]]] = []
         for one in chosen:
             own = rows[one.first - first : one.last - first + 1]
-            events = events_of(one, own, self._capture.shapes)
+            events = self._told(events_of(one, own, self._capture.shapes))
             self._cached[one.last] = events
             self._cached_events += len(events)
             built.append((one, events))
         while self._cached_events > _CACHED_EVENTS and len(self._cached) > len(chosen):
             self._cached_events -= len(self._cached.popitem(last=False)[1])
         return built
+
+    def _told(self, events: list[ChangeEvent]) -> list[ChangeEvent]:
+        """The events with what a test has done to them."""
+        marked = self._capture.tables.marked(events[0].number, events[-1].number) if events else {}
+        if not marked:
+            return events
+        told = [with_mark(one, marked[one.number]) if one.number in marked else one for one in events]
+        return [one for one in told if one is not None]
 
     def _forget_cached(self) -> None:
         self._cached.clear()

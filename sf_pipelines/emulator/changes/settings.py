@@ -5,7 +5,7 @@ Belongs here: the figures and their defaults. Imports nothing of the emulator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,3 +24,8 @@ class ChangeSettings:
     """[D] section 7.4: a larger event is told as a gap ([I] that a megabyte is decimal)."""
     diff_text_chars: int = 1_000
     """[D] section 7.2: a changed text of that length or more is told as a diff."""
+
+    def take(self, other: ChangeSettings) -> None:
+        """Be as `other`."""
+        for one in fields(other):
+            setattr(self, one.name, getattr(other, one.name))

@@ -14,7 +14,8 @@ from typing import Any
 from sf_pipelines.emulator.changes.shapes import EventShape
 from sf_pipelines.emulator.store import Store, quoted
 
-ROW, TRANSACTION, SHAPE, STATE = '"event$row"', '"event$transaction"', '"event$shape"', '"event$state"'
+ROW, TRANSACTION, SHAPE = '"event$row"', '"event$transaction"', '"event$shape"'
+MARKED, STATE = '"event$marked"', '"event$state"'
 HEAD_COLUMNS = 4
 """row, shape, kind, id; the values of the shape's leaves follow."""
 BEFORE, MARK, WILDCARD = "BEFORE", "MARK", "WILDCARD"
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS {ROW} ("row" INTEGER PRIMARY KEY AUTOINCREMENT, "shap
 CREATE TABLE IF NOT EXISTS {TRANSACTION} ("last" INTEGER PRIMARY KEY, "first" INTEGER, "committed_ms" INTEGER,
     "user_id" TEXT, "origin" TEXT, "rows_per_part" INTEGER, "overflow_at" INTEGER);
 CREATE TABLE IF NOT EXISTS {SHAPE} ("number" INTEGER PRIMARY KEY, "sobject" TEXT, "schema_json" TEXT);
+CREATE TABLE IF NOT EXISTS {MARKED} ("number" INTEGER PRIMARY KEY, "mark" TEXT);
 CREATE TABLE IF NOT EXISTS {STATE} ("name" TEXT PRIMARY KEY, "value" INTEGER);
 """
 
@@ -98,6 +100,15 @@ class EventTables:
         """True while the log holds that row."""
         return bool(self._store.execute(f'SELECT 1 FROM {ROW} WHERE "row" = ?', (row,)))
 
+    def add_marked(self, number: int, mark: str) -> None:
+        """Keep what becomes of an event."""
+        self._store.execute(f"INSERT OR REPLACE INTO {MARKED} VALUES (?, ?)", (number, mark))
+
+    def marked(self, first: int, last: int) -> dict[int, str]:
+        """The marked events of a run of numbers, both ends included."""
+        select = f'SELECT "number", "mark" FROM {MARKED} WHERE "number" BETWEEN ? AND ?'
+        return dict(self._store.execute(select, (first, last)))
+
     def shapes(self) -> dict[int, EventShape]:
         """Every shape that rows may have."""
         rows = self._store.execute(f'SELECT "number", "sobject", "schema_json" FROM {SHAPE}')
@@ -133,6 +144,6 @@ class EventTables:
 
     def clear(self) -> None:
         """Remove all rows and transactions, and count rows from 1 again."""
-        for table in (ROW, TRANSACTION):
+        for table in (ROW, TRANSACTION, MARKED):
             self._store.execute(f"DELETE FROM {table}")
         self._store.execute("DELETE FROM sqlite_sequence WHERE name = ?", (ROW.strip('"'),))

@@ -151,3 +151,9 @@ def read_locks(call: ControlCall) -> dict[str, Any]:
 
 def _is_duration(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def end_sessions(call: ControlCall) -> dict[str, Any]:
+    """`DELETE sessions`: every access token and refresh token is revoked; open streams go on."""
+    call.surface.sessions.clear()
+    return {"sessions": []}

@@ -19,6 +19,7 @@ from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.messages import json_error, parse_json
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.results import RowResult
+from sf_pipelines.emulator.schema.errors import SchemaError
 from sf_pipelines.emulator.seed.plan import SeedError, SeedPlan
 from sf_pipelines.emulator.seed.run import seed_org
 
@@ -33,6 +34,21 @@ def seed(call: ControlCall) -> dict[str, Any]:
     except SeedError as error:
         raise json_error(str(error)) from error
     return {"seed": plan.seed, "created": seed_org(org, plan)}
+
+
+def add_field(call: ControlCall) -> dict[str, Any]:
+    """`POST fields`: `{"object": "Account", "name": "Tier__c", "type": "text"}`, keys as in a schema file.
+
+    Raises:
+        SalesforceError: 400, the field is wrong.
+    """
+    body = call.body()
+    sobject, name = str(body.pop("object", "")), str(body.pop("name", ""))
+    try:
+        call.surface.org.extend_schema({sobject: {"fields": {name: body}}})
+    except SchemaError as error:
+        raise json_error(str(error)) from error
+    return {"object": sobject, "name": name}
 
 
 def undelete(call: ControlCall) -> Response:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.errors import SalesforceError
+from sf_pipelines.emulator.faults.kinds import Target
 from sf_pipelines.emulator.faults.parse import read_fault
 from sf_pipelines.emulator.faults.rule import Fault
 from sf_pipelines.emulator.http.messages import json_error
@@ -47,12 +48,13 @@ class SetFault:
         """As the control plane lists it."""
         fault = self.fault
         scope = {"method": fault.scope.method, "path": fault.scope.path, "object": fault.scope.sobject,
-                 "operation": fault.scope.operation}  # fmt: skip
+                 "operation": fault.scope.operation, "change": fault.scope.change,
+                 "topic": fault.scope.topic}  # fmt: skip
         schedule = fault.schedule
         when = {"nth": schedule.nth, "every": schedule.every, "first": schedule.first,
                 "probability": schedule.probability}  # fmt: skip
         given = {key: value for key, value in {**scope, **when}.items() if value is not None}
-        moment = {} if fault.is_of_jobs else {"when": fault.when}
+        moment = {"when": fault.when} if fault.target == "call" else {}
         head = {"name": fault.name, "kind": fault.kind}
         return {**head, **given, **moment, **fault.options, "seen": self.seen, "hits": self.hits}
 
@@ -65,6 +67,8 @@ class FaultBook:
         self._clock = clock
         self._faults: dict[str, SetFault] = {}
         self._numbers: dict[str, int] = {}
+        self.additions = 0
+        """How many faults were ever set."""
         self.generation = 0
         """Another number after every `clear`, which ends all waiting."""
 
@@ -89,6 +93,8 @@ class FaultBook:
                 )
             self._numbers[kind] = number
             self._faults[entry.fault.name] = entry
+            self.additions += 1
+        self._clock.wake()
         return entry
 
     def get(self, name: str) -> SetFault:
@@ -161,11 +167,30 @@ class FaultBook:
 
     def hit_by_call(self, method: str, path: str) -> list[SetFault]:
         """The faults that are to hit this call."""
-        return self._hit(lambda fault: not fault.is_of_jobs and fault.scope.fits_call(method, path))
+        return self._hit(lambda fault: fault.target == "call" and fault.scope.fits_call(method, path))
 
     def hit_by_job(self, sobject: str, operation: str) -> list[SetFault]:
         """The faults that are to hit this Bulk job."""
-        return self._hit(lambda fault: fault.is_of_jobs and fault.scope.fits_job(sobject, operation))
+        return self._hit(lambda fault: fault.target == "job" and fault.scope.fits_job(sobject, operation))
+
+    def hit_by_event(self, sobject: str, change: str) -> list[SetFault]:
+        """The faults that are to hit this change event."""
+        return self._hit(lambda fault: fault.target == "event" and fault.scope.fits_event(sobject, change))
+
+    def has(self, target: Target) -> bool:
+        """True while some fault hits things of that kind."""
+        return any(entry.fault.target == target for entry in self.all())
+
+    def hit_by_stream(self, topic: str, judged: set[str]) -> list[SetFault]:
+        """The faults that are to hit this stream, each judged once: their names are added to `judged`."""
+
+        def fits(fault: Fault) -> bool:
+            is_new = fault.target == "stream" and fault.scope.fits_stream(topic) and fault.name not in judged
+            if is_new:
+                judged.add(fault.name)
+            return is_new
+
+        return self._hit(fits)
 
     def _hit(self, fits: Callable[[Fault], bool]) -> list[SetFault]:
         hit: list[SetFault] = []

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Target = Literal["call", "job"]
+Target = Literal["call", "job", "event", "stream"]
+"""What a fault hits: an HTTP call, a Bulk job, a change event as it is stored, a subscriber's stream."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,4 +57,14 @@ KINDS: Mapping[str, Kind] = {
         options={"after_batches": 0, "message": "InternalServerError : an injected fault ended the job"},
     ),
     "job_stuck": Kind(target="job", options={"after_batches": 0}),
+    # A change event as it is stored.
+    "event_lost": Kind(target="event"),
+    "event_gap": Kind(target="event"),
+    "event_poison": Kind(target="event"),
+    "event_unknown_schema": Kind(target="event"),
+    # A subscriber's stream; what is counted are the events that it gets from now on.
+    "stream_dropped": Kind(target="stream", options={"after_events": 0}),
+    "stream_unauthenticated": Kind(target="stream", options={"after_events": 0}),
+    "stream_silent": Kind(target="stream", options={"after_events": 0, "advances": False}),
+    "replay_expired": Kind(target="stream"),
 }

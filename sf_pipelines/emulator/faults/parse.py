@@ -13,7 +13,12 @@ from sf_pipelines.emulator.faults.kinds import KINDS, Kind
 from sf_pipelines.emulator.faults.rule import Fault, Schedule, Scope
 from sf_pipelines.emulator.http.messages import json_error
 
-_SCOPE = {"call": ("method", "path"), "job": ("object", "operation")}
+_SCOPE = {
+    "call": ("method", "path"),
+    "job": ("object", "operation"),
+    "event": ("object", "change"),
+    "stream": ("topic",),
+}
 _SCHEDULE = ("nth", "every", "first", "probability")
 _COMMON = ("name", "kind", "seed", *_SCHEDULE)
 
@@ -40,7 +45,7 @@ def read_fault(body: Mapping[str, Any], *, name: str) -> Fault:
     return Fault(
         name=_text(body, "name") or name,
         kind=kind_name,
-        is_of_jobs=kind.target == "job",
+        target=kind.target,
         scope=Scope(**{"sobject" if key == "object" else key: value for key, value in scope.items()}),
         schedule=_schedule(body),
         when=_moment(body),

@@ -1,7 +1,7 @@
 """A fault: what goes wrong, where, and when.
 
 Belongs here: the frozen rule and whether it fits a call or a job. Not here: reading it (parse.py), what it
-does (answers.py, transport.py, jobs.py). Imports nothing of the emulator.
+does (answers.py, transport.py, jobs.py, streams.py). Imports kinds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Any, Literal
+
+from sf_pipelines.emulator.faults.kinds import Target
 
 Moment = Literal["before", "after"]
 
@@ -44,6 +46,9 @@ class Scope:
     """With the wildcards of a shell: `*` also takes slashes."""
     sobject: str | None = None
     operation: str | None = None
+    change: str | None = None
+    """CREATE, GAP_DELETE: the type of a change event."""
+    topic: str | None = None
 
     def fits_call(self, method: str, path: str) -> bool:
         """True for a call of its method and path (both compared without regard to case)."""
@@ -53,6 +58,14 @@ class Scope:
         """True for a Bulk job of its object and operation."""
         return _fits(self.sobject, sobject) and _fits(self.operation, operation)
 
+    def fits_event(self, sobject: str, change: str) -> bool:
+        """True for a change event of its object and type."""
+        return _fits(self.sobject, sobject) and _fits(self.change, change)
+
+    def fits_stream(self, topic: str) -> bool:
+        """True for a subscriber of its topic."""
+        return _fits(self.topic, topic)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
@@ -60,7 +73,7 @@ class Fault:
 
     name: str
     kind: str
-    is_of_jobs: bool
+    target: Target
     scope: Scope = field(default_factory=Scope)
     schedule: Schedule = field(default_factory=Schedule)
     when: Moment = "before"

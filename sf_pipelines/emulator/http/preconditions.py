@@ -89,7 +89,7 @@ def unless_unmodified(handler: Handler) -> Handler:
 
     def conditional(surface: Surface, request: ApiRequest) -> ApiResponse:
         if is_conditional(request.headers):
-            unchanged = check_read(request.headers, Version(modified_at=surface.opened_at))
+            unchanged = check_read(request.headers, Version(modified_at=surface.org.schema_changed_at))
             if unchanged is not None:
                 return unchanged
         return handler(surface, request)

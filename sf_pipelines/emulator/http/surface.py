@@ -42,7 +42,7 @@ class Surface:
     classic_runner: ClassicRunner
     router: Router
     opened_at: datetime
-    """When the org was opened; its schema hasn't changed since."""
+    """When the org was opened."""
     latency: Latency
     long_requests: LongRequests
     faults: FaultBook

@@ -1,11 +1,12 @@
 """Delivers change events to one subscriber, as many as it asked for.
 
 Belongs here: flow control, keepalives, the delivery allocation, the size of an answer. Not here: gRPC's
-messages (service.py), the stream itself (changes/log.py). Imports changes, clock, errors, limits.
+messages (service.py), the stream itself (changes/log.py). Imports changes, clock, errors, faults, limits.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,11 @@ from sf_pipelines.emulator.changes.bus import ChangeBus
 from sf_pipelines.emulator.changes.encoding import payload_of
 from sf_pipelines.emulator.changes.events import ChangeEvent
 from sf_pipelines.emulator.clock import Clock
+from sf_pipelines.emulator.faults.book import SetFault
+from sf_pipelines.emulator.faults.streams import StreamFaults
 from sf_pipelines.emulator.limits import DELIVERED_EVENTS, LimitBook
 from sf_pipelines.emulator.pubsub import errors
+from sf_pipelines.wire import pubsub_api_pb2 as wire
 
 MAX_OUTSTANDING = 100
 """[D] section 8: events that a subscriber may have asked for and not received."""
@@ -35,6 +39,8 @@ class Demand:
         self.is_closed = False
         """The client is gone."""
         self.error: errors.PubSubError | None = None
+        self.replies: deque[wire.CommitReplayResponse] = deque()
+        """Answers to commits, to be sent before more events."""
 
     def add(self, count: int) -> None:
         """Ask for more; what is beyond the maximum is cut."""
@@ -46,6 +52,11 @@ class Demand:
         """Note that so many were sent."""
         with self._clock.changed:
             self.outstanding -= count
+
+    def reply(self, reply: wire.CommitReplayResponse) -> None:
+        """Answer a commit."""
+        self.replies.append(reply)
+        self._clock.wake()
 
     def finish(self) -> None:
         """The client has closed its side."""
@@ -65,16 +76,17 @@ class Demand:
     @property
     def must_look(self) -> bool:
         """True when there is something besides events to see to."""
-        return self.is_closed or self.error is not None
+        return self.is_closed or self.error is not None or bool(self.replies)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """One answer: events with their payloads, none in a keepalive, and the place behind them."""
+    """One answer: events with their payloads, none in a keepalive, or a reply; and the place behind them."""
 
     events: Sequence[tuple[ChangeEvent, bytes]]
     place: int
     pending: int
+    reply: wire.CommitReplayResponse | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -88,6 +100,7 @@ class Deliverer:
     members: Callable[[], frozenset[str]]
     """The objects of the topic, as they are selected now."""
     place: int
+    faults: StreamFaults
 
     def deliveries(self) -> Iterator[Delivery]:
         """The answers, until the client is gone or idle.
@@ -97,30 +110,69 @@ class Deliverer:
         """
         deadline = self._next_keepalive()
         while self._wait_for_demand():
-            answer = self._next()
-            if answer is None and not self._wait_for_news(deadline):
-                answer = self._keepalive()
+            self._break_off()
+            answer = self._reply() or self._answer(deadline)
             if answer is not None:
                 self.demand.take(len(answer.events))
+                self.faults.sent += len(answer.events)
                 yield answer
                 deadline = self._next_keepalive()
 
     def _wait_for_demand(self) -> bool:
         """False when the stream is to end."""
         demand = self.demand
-        if not demand.outstanding and not demand.is_finished:
+        if not (demand.outstanding or demand.is_finished):
             idle = self.clock.after(self.bus.settings.idle_seconds)
             self.clock.wait_for(
-                lambda: bool(demand.outstanding or demand.is_finished or demand.must_look), idle
+                lambda: bool(demand.outstanding or demand.is_finished) or self._must_look, idle
             )
         if demand.error is not None:
             raise demand.error
-        return demand.outstanding > 0 and not demand.is_closed
+        return bool(demand.outstanding or demand.replies or self.faults.has_news) and not demand.is_closed
+
+    @property
+    def _must_look(self) -> bool:
+        return self.demand.must_look or self.faults.has_news
+
+    def _break_off(self) -> None:
+        """Do what a test wants done to the stream."""
+        self.faults.look()
+        if self.faults.due("stream_dropped"):
+            raise errors.unavailable()
+        if self.faults.due("stream_unauthenticated"):
+            raise errors.not_authenticated()
+
+    def _reply(self) -> Delivery | None:
+        replies = self.demand.replies
+        if not replies:
+            return None
+        pending = self.demand.outstanding
+        return Delivery(events=(), place=self.place, pending=pending, reply=replies.popleft())
+
+    def _answer(self, deadline: datetime) -> Delivery | None:
+        """Events, or a keepalive when its time comes first; None when there is something else to see to."""
+        if not self.demand.outstanding:
+            return None
+        silent = self.faults.due("stream_silent")
+        if silent is not None:
+            return self._silence(silent, deadline)
+        answer = self._next()
+        if answer is None and not self._wait_for_news(deadline):
+            return self._keepalive()
+        return answer
 
     def _wait_for_news(self, deadline: datetime) -> bool:
         """False when nothing came until the time of a keepalive."""
         log = self.bus.log
-        return self.clock.wait_for(lambda: log.end > self.place or self.demand.must_look, deadline)
+        return self.clock.wait_for(lambda: log.end > self.place or self._must_look, deadline)
+
+    def _silence(self, silent: SetFault, deadline: datetime) -> Delivery | None:
+        """Keepalives only, until the fault is taken away."""
+        if self.clock.wait_for(lambda: silent.is_removed or self._must_look, deadline):
+            return None
+        if silent.fault.options["advances"]:
+            self.place = self.bus.log.end
+        return Delivery(events=(), place=self.place, pending=self.demand.outstanding)
 
     def _next_keepalive(self) -> datetime:
         return self.clock.after(self.bus.settings.keepalive_seconds)
@@ -132,7 +184,7 @@ class Deliverer:
     def _next(self) -> Delivery | None:
         """The events that are there, None when there are none; the place moves behind what was looked at."""
         wanted = self.demand.outstanding
-        page = self.bus.log.read(self.place, self.members(), wanted)
+        page = self.bus.log.read(self.place, self.members(), self.faults.room(wanted))
         if not page.events:
             self.place = page.place
             return None

@@ -131,6 +131,35 @@ def too_many_streams() -> PubSubError:
     return PubSubError(LIMIT_STATUS, "concurrent.client.limit.exceeded", message)
 
 
+def unavailable() -> PubSubError:
+    """A stream that the server drops."""
+    return PubSubError(grpc.StatusCode.UNAVAILABLE, "service.unavailable", "The service is unavailable.")
+
+
+def subscription_unknown(name: str) -> PubSubError:
+    """The org has no such managed subscription ([I] codes of managed subscriptions)."""
+    message = f"The managed subscription {name} isn't available."
+    return PubSubError(grpc.StatusCode.NOT_FOUND, "managed.subscription.not.found", message)
+
+
+def subscription_stopped(name: str) -> PubSubError:
+    """It isn't in the state RUN."""
+    message = f"The managed subscription {name} is stopped."
+    return PubSubError(grpc.StatusCode.FAILED_PRECONDITION, "managed.subscription.not.running", message)
+
+
+def subscription_busy(name: str) -> PubSubError:
+    """Another client has it."""
+    message = f"The managed subscription {name} has a subscriber already."
+    return PubSubError(LIMIT_STATUS, "managed.subscription.stream.limit.exceeded", message)
+
+
+def subscription_changed() -> PubSubError:
+    """A later request of another managed subscription."""
+    message = "A stream stays with the managed subscription of its first request."
+    return _invalid("managed.subscription.mismatch", message)
+
+
 def publish_refused() -> PubSubError:
     """Change events come from changes only ([I] code)."""
     message = "You can't publish events to a change event channel."

@@ -105,6 +105,20 @@ def load_schema(extra: Path | None = None) -> OrgSchema:
     return schema
 
 
+def extended(schema: OrgSchema, additions: Mapping[str, Any], source: str) -> OrgSchema:
+    """The schema with more objects, fields and rules, in the form of a schema file.
+
+    Raises:
+        SchemaError: the text names what is wrong, after `source`.
+    """
+    objects = dict(schema.objects)
+    document = Document(source=source, content=additions, lines={})
+    _merge(objects, document)
+    larger = OrgSchema(objects=objects)
+    check_schema(larger, document)
+    return larger
+
+
 def _shipped(*path: str) -> str:
     package = resources.files(__package__ or "sf_pipelines.emulator.schema")
     return package.joinpath(*path).read_text("utf-8")
@@ -153,12 +167,12 @@ def _merge(objects: dict[str, ObjectSchema], document: Document) -> None:
                 base = _custom_object(name, keys, own, {item.key_prefix for item in objects.values()})
         fields = _with_masters(_build(own, name, document), name, document)
         with document.at(name, "change_events"):
-            base = replace(base, change_events=_flag(keys, "change_events", name))
+            base = replace(base, change_events=_flag(keys, "change_events", base.change_events, name))
         objects[name] = _with_rules(_placed(base, fields), keys, document)
 
 
-def _flag(keys: _Raw, name: str, place: str) -> bool:
-    value = keys.get(name, False)
+def _flag(keys: _Raw, name: str, default: bool, place: str) -> bool:
+    value = keys.get(name, default)
     if not isinstance(value, bool):
         raise SchemaError(f"{place}.{name} is true or false, not {value!r}.")
     return value

@@ -31,12 +31,12 @@ _PAIRS = {"PricebookEntry": ("Product2Id", "Pricebook2Id"), "CampaignMember": ("
 def seed_org(org: Org, plan: SeedPlan) -> dict[str, int]:
     """Make the plan's records in `org`; what was made of each object.
 
-    All of it happens together, or nothing.
+    All of it happens together, or nothing. It makes no change events: these records were always there.
 
     Raises:
         SeedError: an object that records need has none, or a rule of the org's schema refuses a record.
     """
-    with org.transaction():
+    with org.changes.capture.paused(), org.transaction():
         for name, count in plan.counts.items():
             _seed_object(org, org.schema.object(name), count, plan.seed)
     return dict(plan.counts)

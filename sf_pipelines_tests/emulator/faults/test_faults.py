@@ -290,12 +290,19 @@ def test_names_are_given_in_order_and_taken_once(salesforce_org: EmulatedOrg) ->
         salesforce_org.fault("hold", name="hold-1")
 
 
+_NOWHERE = {
+    "call": {"method": "NONE"},
+    "job": {"object": "None__c"},
+    "event": {"object": "None__c"},
+    "stream": {"topic": "/data/None__chn"},
+}
+
+
 def test_every_kind_can_be_set_with_its_defaults_and_is_listed(
     salesforce_org: EmulatedOrg, caller: Caller
 ) -> None:
     for kind in KINDS:
-        scope = {"object": "None__c"} if KINDS[kind].target == "job" else {"method": "NONE"}
-        caller.post(f"{caller.url}/emulator/faults", {"kind": kind, **scope})
+        caller.post(f"{caller.url}/emulator/faults", {"kind": kind, **_NOWHERE[KINDS[kind].target]})
 
     listed = caller.get(f"{caller.url}/emulator/faults").json()["faults"]
     assert [fault["kind"] for fault in listed] == list(KINDS)
