@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
-
-from sqlalchemy import create_engine, make_url, text
 
 from sf_pipelines.config.settings import AuthFlow, SalesforceSettings, Secret
 from sf_pipelines.emulator.server import EmulatorServer
-from sf_pipelines.ledger.engine import migrate, open_engine
+from sf_pipelines.ledger.engine import open_engine
 from sf_pipelines.ledger.load_queries import unfinished_loads
 from sf_pipelines.ledger.queries import recent_runs, unfinished_jobs
 from sf_pipelines.model.rail import Operation, Rail
 from sf_pipelines.rails.client import connect
 from sf_pipelines.rails.ports import SalesforceClient
+from sf_pipelines_tests.chaos.databases import Databases
 from sf_pipelines_tests.chaos.http_proxy import HttpProxy
 from sf_pipelines_tests.chaos.postgres_proxy import PostgresProxy
 from sf_pipelines_tests.chaos.runner import RunSpec, run
@@ -38,7 +36,6 @@ from sf_pipelines_tests.chaos.strike import Side, Strike
 OPERATIONS = (Operation.INSERT, Operation.UPSERT, Operation.UPDATE, Operation.DELETE)
 RAILS = (Rail.REST, Rail.BULK)
 PROCESS_SECONDS = 60.0
-TEMPLATE = "chaos_template"
 
 
 class What(StrEnum):
@@ -93,15 +90,9 @@ class Matrix:
     """Runs points on one database server."""
 
     def __init__(self, postgres_url: str) -> None:
-        self._postgres_url = postgres_url
+        self._databases = Databases(postgres_url)
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([run.__module__])
-        with self._administrator() as server:
-            server.execute(text(f"DROP DATABASE IF EXISTS {TEMPLATE}"))
-            server.execute(text(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0"))
-        engine = open_engine(self._url(TEMPLATE))
-        migrate(engine)
-        engine.dispose()
 
     def points(self, operation: Operation, rail: Rail, what: What) -> list[Point]:
         """Every place of one load, found by a run that is not struck."""
@@ -119,7 +110,7 @@ class Matrix:
         """Run a load with the strike, then once more without, and compare."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
-            database_url = stack.enter_context(self._database())
+            database_url = stack.enter_context(self._databases.one())
             emulator = stack.enter_context(EmulatorServer())
             direct = connect(_settings(emulator.credentials.url, emulator))
             scene = make_scene(point.operation, point.rail, direct, folder)
@@ -153,25 +144,6 @@ class Matrix:
 
     def _run(self, spec: RunSpec) -> None:
         _end(self._context.Process(target=run, args=(spec,)))
-
-    @contextmanager
-    def _database(self) -> Generator[str]:
-        name = f"chaos_{uuid4().hex}"
-        with self._administrator() as server:
-            server.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-        yield self._url(name)
-        with self._administrator() as server:
-            server.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-
-    @contextmanager
-    def _administrator(self) -> Iterator:
-        engine = create_engine(self._postgres_url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            yield connection
-        engine.dispose()
-
-    def _url(self, database: str) -> str:
-        return make_url(self._postgres_url).set(database=database).render_as_string(hide_password=False)
 
 
 def sample(points: Sequence[Point], count: int) -> list[Point]:

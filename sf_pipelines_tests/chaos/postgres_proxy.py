@@ -1,5 +1,7 @@
 """A loopback proxy before PostgreSQL that counts commits, and loses every connection at one of them.
 
+It can also be away for a while: then it loses all connections and takes no new one.
+
 It reads just enough of the wire protocol: after the start-up packet each message of a client is one byte for
 its kind and four for its length; a commit is a simple query. Before its effect the commit is not passed on,
 so the server rolls back; after it, the server has answered, and the answer is thrown away.
@@ -9,7 +11,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 from types import TracebackType
 
@@ -35,6 +38,8 @@ class PostgresProxy:
         self._lock = Lock()
         self._open: list[socket.socket] = []
         self._strike: Strike | None = None
+        self._at_strike: Callable[[], None] = lambda: None
+        self._is_away = False
         self.commits = 0
 
     def url(self, of: str) -> str:
@@ -56,10 +61,24 @@ class PostgresProxy:
         self._listener.close()
         self._lose_all()
 
-    def arm(self, strike: Strike | None) -> None:
-        """Count from 0 again, and lose the connections at the strike; None only counts."""
+    def arm(self, strike: Strike | None, at_strike: Callable[[], None] = lambda: None) -> None:
+        """Count from 0 again, and lose the connections at the strike; None only counts.
+
+        Args:
+            at_strike: called just before that, for instance to kill the process that commits.
+        """
         with self._lock:
-            self.commits, self._strike = 0, strike
+            self.commits, self._strike, self._at_strike = 0, strike, at_strike
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """As if the server were down."""
+        self._is_away = True
+        self._lose_all()
+        try:
+            yield
+        finally:
+            self._is_away = False
 
     def _accept(self) -> None:
         while True:
@@ -67,6 +86,9 @@ class PostgresProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._is_away:
+                client.close()
+                continue
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._socket_path)
             with self._lock:
@@ -81,6 +103,7 @@ class PostgresProxy:
                 kind, message = _message(client)
                 side = self._side() if kind == QUERY and message.endswith(COMMIT) else None
                 if side is Side.BEFORE:
+                    self._at_strike()
                     self._lose_all()
                     return
                 if side is Side.AFTER:
@@ -88,6 +111,7 @@ class PostgresProxy:
                 server.sendall(message)
                 if side is Side.AFTER:
                     answers.wait_for_the_withheld()
+                    self._at_strike()
                     self._lose_all()
                     return
         _close(client, server)
