@@ -8,9 +8,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import typer
 import yaml
 
 import sf_pipelines
+from sf_pipelines.cli import app
 from sf_pipelines.config.described import SETTINGS, STORAGE_URL
 from sf_pipelines.config.settings import load_settings
 
@@ -104,6 +106,24 @@ def test_every_port_is_published_to_this_machine_only() -> None:
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert read("helm-values.yaml")["dagsterWebserver"]["service"]["type"] == "ClusterIP"
+
+
+def _commands() -> list[list[str]]:
+    services = read("compose.yaml")["services"].values()
+    manifests = read("helm-values.yaml")["extraManifests"]
+    containers = [
+        container for item in manifests for container in item["spec"]["template"]["spec"]["containers"]
+    ]
+    commands = [item.get("command", []) for item in (*services, *containers)]
+    return [command for command in commands if command[:1] == ["sf-pipelines"]]
+
+
+def test_every_command_of_ours_exists() -> None:
+    known = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+
+    for _, name, *options in _commands():
+        parameters = {option for item in known[name].params for option in item.opts}
+        assert {option for option in options if option.startswith("--")} <= parameters
 
 
 def test_the_image_gets_only_what_it_copies() -> None:
