@@ -321,9 +321,10 @@ def metrics(
 ) -> None:
     """Serve the ledger's figures for Prometheus; Ctrl-C stops it."""
     from sf_pipelines.local.metrics_command import serve_metrics
-    from sf_pipelines.local.processes import told_to_stop
+    from sf_pipelines.local.processes import stopped_by_signals
 
-    serve_metrics(host=host, port=port, is_over=told_to_stop(), tell=_teller())
+    with stopped_by_signals() as is_over:
+        serve_metrics(host=host, port=port, is_over=is_over, tell=_teller())
 
 
 def _answer(document: dict[str, Any], shown: RenderableType, *, as_json: bool) -> None:

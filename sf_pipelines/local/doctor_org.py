@@ -43,20 +43,21 @@ def examine_org(settings: Settings) -> Iterator[Finding]:
     client = connect(settings.salesforce, attempts=2, longest_wait_seconds=WAIT_SECONDS)
     user = client.org.user_id() or "the user of the token"
     yield Finding("credentials", State.OK, f"{settings.salesforce.url} lets {user} in.")
-    yield from _clock(client, settings.salesforce.flow)
+    skew = client.org.org_time() - datetime.now(UTC)
+    yield examine_clock(skew.total_seconds(), settings.salesforce.flow)
     yield from _quotas(client.org.headroom())
     yield from _loads(client, settings)
 
 
-def _clock(client: SalesforceClient, flow: AuthFlow) -> Iterator[Finding]:
-    skew = (client.org.org_time() - datetime.now(UTC)).total_seconds()
-    told = f"This machine's clock is {abs(skew):,.0f} s {'behind' if skew > 0 else 'ahead of'} the org's"
-    if abs(skew) > SKEW_FAIL_SECONDS and flow is AuthFlow.JWT_BEARER:
-        yield Finding("clock", State.FAIL, f"{told}, and assertions would be refused: {CLOCK_MEND}.")
-    elif abs(skew) > SKEW_WARN_SECONDS:
-        yield Finding("clock", State.WARN, f"{told}: {CLOCK_MEND}.")
-    else:
-        yield Finding("clock", State.OK, f"{told}.")
+def examine_clock(skew_seconds: float, flow: AuthFlow) -> Finding:
+    """How far the org's clock is ahead of this machine's, and whether that matters."""
+    direction = "behind" if skew_seconds > 0 else "ahead of"
+    told = f"This machine's clock is {abs(skew_seconds):,.0f} s {direction} the org's"
+    if abs(skew_seconds) > SKEW_FAIL_SECONDS and flow is AuthFlow.JWT_BEARER:
+        return Finding("clock", State.FAIL, f"{told}, and assertions would be refused: {CLOCK_MEND}.")
+    if abs(skew_seconds) > SKEW_WARN_SECONDS:
+        return Finding("clock", State.WARN, f"{told}: {CLOCK_MEND}.")
+    return Finding("clock", State.OK, f"{told}.")
 
 
 def _quotas(headroom: Headroom) -> Iterator[Finding]:

@@ -89,12 +89,18 @@ def beside(
         watcher.join(STOP_SECONDS)
 
 
-def told_to_stop() -> Event:
-    """Set when SIGINT or SIGTERM comes; for a service that waits in the main thread."""
-    event = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: event.set())
-    return event
+@contextmanager
+def stopped_by_signals() -> Generator[Event]:
+    """An event that SIGINT and SIGTERM set."""
+    stop = Event()
+    previous = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from threading import Event, Thread
 from typing import Any
@@ -16,6 +14,7 @@ from rich.table import Table
 
 from sf_pipelines.config.settings import load_settings
 from sf_pipelines.ledger.change_verbs import ChangeLedger
+from sf_pipelines.local.processes import stopped_by_signals
 from sf_pipelines.rails.client import connect_changes
 from sf_pipelines.resources.pipelines import open_ledger
 from sf_pipelines.workflows.subscribe import Subscriber
@@ -40,7 +39,7 @@ def run_subscribe(channels: Sequence[str], *, tell: Callable[[str], None]) -> tu
     with (
         open_ledger(settings) as engine,
         connect_changes(salesforce, settings.changes.pubsub_url) as pubsub,
-        _stopped_by_signals() as stop,
+        stopped_by_signals() as stop,
     ):
         tools = SubscribeTools(
             pubsub=pubsub,
@@ -80,20 +79,6 @@ def _run(subscriber: Subscriber, stop: Event, errors: list[Exception]) -> None:
     except Exception as error:  # noqa: BLE001 - raised again by the main thread
         errors.append(error)
         stop.set()
-
-
-@contextmanager
-def _stopped_by_signals() -> Generator[Event]:
-    """An event that SIGINT and SIGTERM set."""
-    stop = Event()
-    previous = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _table(figures: Sequence[SubscriberFigures]) -> Table:
