@@ -64,7 +64,7 @@ class Used:
 
 
 def main() -> None:
-    """All merges one after the other on one table; the argument is the number of rows, a million by default."""
+    """All merges one after the other on one table; the argument is the number of rows."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     table = Table("Merge", title=f"{rows:,} rows of {len(SCHEMA)} fields, Parquet to raw.account")
     for name in ("Staged", "Inserted", "Updated", "Wall s", "Client CPU s", "Server CPU s", "Table MB"):
