@@ -14,7 +14,7 @@ from sf_pipelines.ledger.tables import decision
 from sf_pipelines.model.decision import Action, Decision, RailCost, Reason
 from sf_pipelines.model.headroom import Budget, Headroom
 from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation, Rail
-from sf_pipelines.model.slice import Slice
+from sf_pipelines.model.slice import Slice, StreamState
 
 
 def read_decision(engine: Engine, run_id: UUID) -> Decision:
@@ -55,7 +55,7 @@ def slice_from_json(stored: Mapping[str, Any]) -> Slice:
     Raises:
         ValueError: a word of it is none that this release knows.
     """
-    next_start, failed_rail = stored.get("next_start"), stored.get("failed_rail")
+    next_start, failed_rail, stream = (stored.get(name) for name in ("next_start", "failed_rail", "stream"))
     return Slice(
         sync=stored["sync"],
         sobject=stored["sobject"],
@@ -70,6 +70,7 @@ def slice_from_json(stored: Mapping[str, Any]) -> Slice:
         next_start=datetime.fromisoformat(next_start) if next_start else None,
         attempt=stored.get("attempt", 1),
         failed_rail=Rail(failed_rail) if failed_rail else None,
+        stream=StreamState(**stream) if stream else None,
     )
 
 

@@ -95,7 +95,7 @@ def last_slice(connection: Connection, sync: str) -> Slice | None:
     stored = connection.execute(_LAST_SLICE, {"sync": sync}).scalar_one_or_none()
     if stored is None:
         return None
-    return replace(slice_from_json(stored), next_start=None, attempt=1, failed_rail=None)
+    return replace(slice_from_json(stored), next_start=None, attempt=1, failed_rail=None, stream=None)
 
 
 def with_trials(connection: Connection, slice_: Slice, partition_key: str | None) -> Slice:

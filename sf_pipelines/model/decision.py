@@ -34,6 +34,7 @@ class RailCost:
         api_calls: metered HTTP requests, polls and result pages included.
         jobs: Bulk jobs; batches: internal batches of 10,000 rows (ingest only).
         bytes_raw: uncompressed payload in bytes.
+        events: change events delivered.
         seconds: expected wall time.
     """
 
@@ -43,6 +44,7 @@ class RailCost:
     batches: int
     bytes_raw: int
     seconds: float
+    events: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,19 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StreamState:
+    """The change stream that carries the changes of an object, beside polling for them.
+
+    Attributes:
+        polls: queries that would keep the object as fresh as the stream does, over the time of the slice.
+        trouble: why the stream delivers nothing now, as a clause; None while it does.
+    """
+
+    polls: int
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Slice:
     """The work of one run as the policy sees it.
 
@@ -28,6 +41,8 @@ class Slice:
         next_start: when the schedule starts the same sync again, None where it has no schedule.
         attempt: 1 for the first time that this slice is tried.
         failed_rail: the rail on which the attempt before failed.
+        stream: how the object's change stream stands, for an extract of changes that are still to come;
+            None for a window of the past, and for loads.
     """
 
     sync: str
@@ -43,3 +58,4 @@ class Slice:
     next_start: datetime | None = None
     attempt: int = 1
     failed_rail: Rail | None = None
+    stream: StreamState | None = None

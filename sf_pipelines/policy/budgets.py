@@ -13,6 +13,7 @@ from sf_pipelines.model.headroom import (
     DAILY_BULK_BATCHES,
     DAILY_BULK_QUERY_JOBS,
     DAILY_BULK_QUERY_STORAGE_MB,
+    DAILY_DELIVERED_EVENTS,
     Budget,
     Headroom,
 )
@@ -56,6 +57,8 @@ def needs(cost: RailCost, direction: Direction) -> dict[str, int]:
     if cost.rail is Rail.BULK and direction is Direction.EXTRACT:
         units[DAILY_BULK_QUERY_JOBS] = cost.jobs
         units[DAILY_BULK_QUERY_STORAGE_MB] = ceil(cost.bytes_raw / BYTES_PER_MB)
+    if cost.rail is Rail.CDC:
+        units[DAILY_DELIVERED_EVENTS] = cost.events
     return units
 
 

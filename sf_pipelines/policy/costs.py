@@ -5,6 +5,7 @@ Pure arithmetic over documented limits and measured speeds. No choice is made he
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from sf_pipelines.config.limits import (
@@ -32,16 +33,17 @@ POLLS = PollSchedule()
 
 
 def cost(slice_: Slice, rail: Rail, performance: Performance) -> RailCost:
-    """Price a slice on REST or Bulk.
+    """Price a slice on a rail.
 
     Raises:
-        KeyError: for the CDC rail, which has no price for a requested movement.
+        KeyError: a load on the CDC rail, which carries nothing into the org.
     """
     price = {
         (Rail.REST, Direction.LOAD): _rest_load,
         (Rail.BULK, Direction.LOAD): _bulk_load,
         (Rail.REST, Direction.EXTRACT): _rest_extract,
         (Rail.BULK, Direction.EXTRACT): _bulk_extract,
+        (Rail.CDC, Direction.EXTRACT): _stream,
     }[rail, slice_.direction]
     return price(slice_, performance)
 
@@ -63,16 +65,26 @@ def _bulk_load(slice_: Slice, performance: Performance) -> RailCost:
 
 
 def _rest_extract(slice_: Slice, performance: Performance) -> RailCost:
-    calls = max(1, ceil(slice_.rows / QUERY_PAGE_MAX_ROWS))
+    calls = max(_polls(slice_), ceil(slice_.rows / QUERY_PAGE_MAX_ROWS))
     return _rail_cost(slice_, Rail.REST, performance, trips=calls)
 
 
 def _bulk_extract(slice_: Slice, performance: Performance) -> RailCost:
-    pages = max(1, ceil(slice_.rows / BULK_RESULT_PAGE_ROWS))
+    jobs = _polls(slice_)
+    pages = max(jobs, ceil(slice_.rows / BULK_RESULT_PAGE_ROWS))
     seconds = performance.setup_seconds + slice_.rows / performance.rows_per_second
-    return _rail_cost(
-        slice_, Rail.BULK, performance, trips=1 + pages, polls=POLLS.polls_within(seconds), jobs=1
-    )
+    polls = jobs * POLLS.polls_within(seconds)
+    return _rail_cost(slice_, Rail.BULK, performance, trips=jobs + pages, polls=polls, jobs=jobs)
+
+
+def _stream(slice_: Slice, performance: Performance) -> RailCost:
+    """Events cost no API call, but each is one of the delivery allocation."""
+    return replace(_rail_cost(slice_, Rail.CDC, performance, trips=0), events=slice_.rows)
+
+
+def _polls(slice_: Slice) -> int:
+    """Times that the object has to be asked: once for a window of the past."""
+    return 1 if slice_.stream is None else max(1, slice_.stream.polls)
 
 
 def _rail_cost(

@@ -37,6 +37,8 @@ PRIORS: Mapping[tuple[Rail, Direction], Performance] = {
     (Rail.BULK, Direction.EXTRACT): Performance(
         setup_seconds=10.0, call_seconds=0.2, rows_per_second=20_000.0
     ),
+    # Events come within seconds of the commit.
+    (Rail.CDC, Direction.EXTRACT): Performance(setup_seconds=2.0, call_seconds=0.0, rows_per_second=1_000.0),
 }
 """Cold-start figures: conservative readings of public reports, the same for every object."""
 

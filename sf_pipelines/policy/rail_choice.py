@@ -22,8 +22,6 @@ from sf_pipelines.policy.readings import sound, void
 from sf_pipelines.policy.state import Candidate, State, weigh
 from sf_pipelines.policy.thresholds import Thresholds
 
-_PRICED_RAILS = (Rail.REST, Rail.BULK)
-
 _Lost = dict[Rail, Reason]
 
 
@@ -56,21 +54,29 @@ def decide(
         forced=forced,
         remarks=remarks,
     )
-    candidates = {rail: weigh(rail, state) for rail in _PRICED_RAILS}
+    candidates = {rail: weigh(rail, state) for rail in _priced(slice_)}
     impossible = _impossible(slice_)
     waiting = _waiting([item for rail, item in candidates.items() if rail not in impossible], state)
     lost = impossible | waiting
     fitting = [item for rail, item in candidates.items() if rail not in lost]
     if forced is not None:
         fitting = [item for item in fitting if item.rail is forced]
-        lost |= {rail: reasons.not_asked_for(forced) for rail in _PRICED_RAILS if rail is not forced}
+        lost |= {rail: reasons.not_asked_for(forced) for rail in candidates if rail is not forced}
     if fitting:
         return _run(fitting, candidates, lost, state)
     return _not_now(candidates, lost, waiting, state)
 
 
+def _priced(slice_: Slice) -> tuple[Rail, ...]:
+    """Rails that have a price for the slice: CDC only for changes that are still to come."""
+    is_streamed = slice_.stream is not None and slice_.direction is Direction.EXTRACT
+    return (Rail.REST, Rail.BULK, Rail.CDC) if is_streamed else (Rail.REST, Rail.BULK)
+
+
 def _impossible(slice_: Slice) -> _Lost:
-    lost = {Rail.CDC: reasons.carries_changes_only(slice_)}
+    lost: _Lost = {}
+    if Rail.CDC not in _priced(slice_):
+        lost[Rail.CDC] = reasons.carries_changes_only(slice_)
     if slice_.fields_refused_by_bulk and slice_.direction is Direction.EXTRACT:
         lost[Rail.BULK] = reasons.fields_refused(slice_)
     return lost
@@ -84,6 +90,9 @@ def _waiting(feasible: list[Candidate], state: State) -> _Lost:
 
 
 def _blocked(candidate: Candidate, state: State) -> Reason | None:
+    stream = state.slice.stream
+    if candidate.rail is Rail.CDC and stream is not None and stream.trouble is not None:
+        return reasons.stream_in_trouble(stream.trouble)
     health = state.health(candidate.rail)
     retry_at = health.retry_at(state.thresholds)
     is_open = health.circuit(state.thresholds, state.now) is Circuit.OPEN
@@ -107,7 +116,7 @@ def _run(fitting: list[Candidate], candidates: dict[Rail, Candidate], lost: _Los
 
 
 def _not_now(candidates: dict[Rail, Candidate], lost: _Lost, waiting: _Lost, state: State) -> Decision:
-    asked = (state.forced,) if state.forced else _PRICED_RAILS
+    asked = (state.forced,) if state.forced else tuple(candidates)
     because = tuple(lost[rail] for rail in asked if rail in lost)
     held = [candidates[rail] for rail in asked if rail in waiting]
     if not held:

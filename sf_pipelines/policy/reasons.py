@@ -24,6 +24,15 @@ def carries_changes_only(slice_: Slice) -> Reason:
     )
 
 
+def stream_in_trouble(trouble: str) -> Reason:
+    """Why the change stream is not relied on now."""
+    return Reason(
+        code="stream_in_trouble",
+        text=f"The change stream delivers nothing now: {trouble.removesuffix('.')}.",
+        figures={"trouble": trouble},
+    )
+
+
 def fields_refused(slice_: Slice) -> Reason:
     """Which fields keep an extract off Bulk."""
     names = ", ".join(slice_.fields_refused_by_bulk)

@@ -10,6 +10,7 @@ from sf_pipelines.model.headroom import (
     DAILY_BULK_BATCHES,
     DAILY_BULK_QUERY_JOBS,
     DAILY_BULK_QUERY_STORAGE_MB,
+    DAILY_DELIVERED_EVENTS,
     Budget,
     Headroom,
 )
@@ -22,6 +23,7 @@ MAXIMA: Mapping[str, int] = {
     DAILY_BULK_BATCHES: 15_000,
     DAILY_BULK_QUERY_JOBS: 10_000,
     DAILY_BULK_QUERY_STORAGE_MB: 976_562,
+    DAILY_DELIVERED_EVENTS: 50_000,
 }
 
 

@@ -23,8 +23,8 @@ def runs(count: int, setup_seconds: float, rows_per_second: float) -> list[PastR
     ]
 
 
-def test_without_a_run_nothing_is_learned_and_change_data_capture_has_no_speed() -> None:
-    change = PastRun(rail=Rail.CDC, direction=Direction.EXTRACT, rows=5, seconds=1.0)
+def test_without_a_run_nothing_is_learned_and_a_load_by_change_data_capture_has_no_speed() -> None:
+    change = PastRun(rail=Rail.CDC, direction=Direction.LOAD, rows=5, seconds=1.0)
     assert learn([]) == {}
     assert learn([change]) == {}
 
