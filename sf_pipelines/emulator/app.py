@@ -31,6 +31,7 @@ from sf_pipelines.emulator.bulk_v1 import shell as async_shell
 from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
 from sf_pipelines.emulator.control.plane import serve_control
+from sf_pipelines.emulator.dialects import refusal
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.faults.book import FaultBook
 from sf_pipelines.emulator.faults.calls import CallLog
@@ -51,12 +52,11 @@ from sf_pipelines.emulator.http import (
     tree,
 )
 from sf_pipelines.emulator.http.cursors import CursorStore
-from sf_pipelines.emulator.http.envelope import error_response, not_found, unexpected_error
+from sf_pipelines.emulator.http.envelope import not_found, unexpected_error
 from sf_pipelines.emulator.http.recents import RecentItems
 from sf_pipelines.emulator.http.router import Router
 from sf_pipelines.emulator.http.shell import base_url, serve_data
 from sf_pipelines.emulator.http.surface import Surface
-from sf_pipelines.emulator.http.wire import to_response
 from sf_pipelines.emulator.latency.profile import Latency
 from sf_pipelines.emulator.latency.triggers import let_transactions_last
 from sf_pipelines.emulator.limits import DATA_STORAGE, LimitBook
@@ -181,12 +181,12 @@ class EmulatorApp:
         except OAuthError as error:
             return JSONResponse(error.as_dict(), status_code=error.status)
         except SalesforceError as error:
-            return to_response(error_response([error]), {})
+            return _refused(request, error)
         except ClientDisconnect:
             raise
         except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
             _LOG.exception("The emulator failed at %s", request.scope["path"])
-            return to_response(error_response([unexpected_error()]), {})
+            return _refused(request, unexpected_error())
 
     async def _route(self, request: Request) -> Response:
         path: str = request.scope["path"]
@@ -202,6 +202,11 @@ class EmulatorApp:
         if endpoint is None:
             raise not_found()
         return await endpoint(self.surface.oauth, request, base_url(request))
+
+
+def _refused(request: Request, error: SalesforceError) -> Response:
+    told = refusal(request.scope["path"], dict(request.headers), error)
+    return Response(told.body, status_code=told.status, media_type=told.media_type)
 
 
 def _oauth_endpoint(path: str) -> Endpoint | None:

@@ -18,7 +18,7 @@ from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines_tests.clients.peer import MY_DOMAIN, VERSION, ControlPlane
 
 SOQL = "SELECT Id FROM Account"
-# longer than a session lasts unused
+# longer than a session lasts
 A_DAY_SECONDS = 86_400
 
 

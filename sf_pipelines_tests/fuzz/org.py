@@ -26,8 +26,8 @@ from sf_pipelines_tests.fuzz.wire import InProcessClient, WireAnswer, WireReques
 
 START = datetime(2026, 2, 1, 10, tzinfo=UTC)
 ROWS = 2_100
-# of a fault and of a snapshot, and the limit that a neighbour drains
-NAME, DRAINED_LIMIT = "one", "DailyBulkApiBatches"
+# of a fault, a snapshot and a managed subscription; what a neighbour drains; a channel of change events
+NAME, DRAINED_LIMIT, CHANNEL = "one", "DailyBulkApiBatches", "/data/Team__chn"
 _PLENTY = 10**9
 _WAIT_SECONDS = 60.0
 _ADDRESS = "http://127.0.0.1:8080"
@@ -92,6 +92,13 @@ class FuzzedOrg:
         self.surface.faults.add({"kind": "status", "name": NAME})
         self.surface.snapshots.take(NAME)
         self.surface.limits.drain(DRAINED_LIMIT, _PLENTY)
+        self.surface.org.changes.channels.put(CHANNEL, ["Account"])
+        self.surface.org.changes.subscriptions.put(NAME, CHANNEL)
+
+    @property
+    def is_instant(self) -> bool:
+        """False while a write would wait on the org's clock, which stands still."""
+        return not self.surface.latency.profile.has_triggers
 
     def reopen_jobs(self) -> None:
         """Let the jobs of the Bulk API, version 1, take batches again."""

@@ -77,7 +77,8 @@ def _complaints(
 ) -> Iterator[tuple[WireRequest, Complaint]]:
     answer = org.send(request)
     tally.statuses[answer.status] += 1
-    answers = [(request, answer), *((probe, org.send(probe)) for probe in surface.probes)]
+    probes = [probe for probe in surface.probes if probe.method == "GET" or org.is_instant]
+    answers = [(request, answer), *((probe, org.send(probe)) for probe in probes)]
     for asked, given_back in answers:
         found = complaint(asked, given_back)
         if found is not None:

@@ -47,6 +47,12 @@ _PROBES = (
         path=f"{_DATA}/query",
         query="q=SELECT+Id+FROM+Account+WHERE+CreatedDate+=+LAST_N_DAYS:30+LIMIT+1",
     ),
+    WireRequest(
+        method="POST",
+        path=f"{_DATA}/sobjects/Account",
+        headers={"content-type": "application/json"},
+        body=b'{"Name": "probe"}',
+    ),
 )
 SURFACES = (
     FuzzedSurface(

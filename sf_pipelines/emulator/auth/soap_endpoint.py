@@ -5,7 +5,6 @@ Belongs here: paths, versions, statuses. Not here: the calls (soap_calls.py). Im
 
 from __future__ import annotations
 
-import logging
 import re
 
 from starlette.concurrency import run_in_threadpool
@@ -22,16 +21,17 @@ from sf_pipelines.emulator.auth.soap_envelope import (
 )
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.http.body_stream import BodyStream
-from sf_pipelines.emulator.http.envelope import not_found, unexpected_error
+from sf_pipelines.emulator.http.envelope import not_found
 from sf_pipelines.emulator.http.messages import decoded_body
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.http.versions import served_version
 
 SOAP_PREFIX = "/services/Soap/"
 # A `serverUrl` ends with the org's id; clients may call it, or leave the id out.
-_PATH = re.compile(r"/services/Soap/([uc])/([^/]+)(?:/00D[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)?/?", re.ASCII)
+SOAP_PATH = re.compile(
+    r"/services/Soap/([uc])/([^/]+)(?:/00D[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)?/?", re.ASCII
+)
 _MEDIA_TYPE = "text/xml;charset=UTF-8"
-_LOG = logging.getLogger(__name__)
 
 
 async def serve_soap(surface: Surface, request: Request, base_url: str) -> Response:
@@ -40,7 +40,7 @@ async def serve_soap(surface: Surface, request: Request, base_url: str) -> Respo
     Raises:
         SalesforceError: 404, there is no such API.
     """
-    path = _PATH.fullmatch(request.scope["path"])
+    path = SOAP_PATH.fullmatch(request.scope["path"])
     if path is None:
         raise not_found()
     flavour, segment = path.groups()
@@ -60,13 +60,9 @@ def _answer(surface: Surface, content: bytes, flavour: str, segment: str, base_u
     try:
         call = read_call(content, flavour=flavour, version=_version(segment))
         result = answer_call(call, server=surface.oauth, limits=surface.limits, base_url=base_url)
-        return Response(write_answer(call, result), media_type=_MEDIA_TYPE)
     except SoapFault as fault:
         return _refuse(fault, flavour)
-    except Exception:  # noqa: BLE001  the last line of defence of a server: logged, and told to the client
-        _LOG.exception("The SOAP API failed at version %s", segment)
-        error = unexpected_error()
-        return _refuse(SoapFault(error.code, error.message), flavour)
+    return Response(write_answer(call, result), media_type=_MEDIA_TYPE)
 
 
 def _refuse(fault: SoapFault, flavour: str, status: int = 500) -> Response:

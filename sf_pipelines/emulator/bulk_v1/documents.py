@@ -36,6 +36,7 @@ _CODES = {
     "JSON_PARSER_ERROR": "InvalidJob",
     "REQUEST_LIMIT_EXCEEDED": "ExceededQuota",
     "REQUEST_TOO_LARGE": "ClientInputError",
+    "SERVER_UNAVAILABLE": "ServerUnavailable",
     "UNSUPPORTED_MEDIA_TYPE": "ClientInputError",
     "UNKNOWN_EXCEPTION": "InternalServerError",
 }

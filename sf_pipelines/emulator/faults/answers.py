@@ -1,6 +1,6 @@
 """The answers that faults give in place of the org's.
 
-Belongs here: bodies and statuses. Not here: sending them. Imports errors, sessions, exchange.
+Belongs here: bodies and statuses. Not here: sending them. Imports dialects, errors, sessions, exchange.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 from starlette.datastructures import MutableHeaders
+from starlette.types import Scope
 
 from sf_pipelines.emulator.auth.sessions import invalid_session
+from sf_pipelines.emulator.dialects import refusal
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.faults.exchange import Answer
 from sf_pipelines.emulator.long_requests import limit_exceeded
@@ -30,19 +32,25 @@ _HTML = (
 )
 
 
-def answer_in_place(kind: str, options: Mapping[str, Any]) -> Answer | None:
-    """The answer of a fault that answers by itself; None for the other kinds."""
+def answer_in_place(kind: str, options: Mapping[str, Any], scope: Scope) -> Answer | None:
+    """The answer of a fault that answers by itself, to the call of that scope; None for the other kinds."""
     make = _MAKERS.get(kind)
-    return make(options) if make is not None else None
+    made = make(options) if make is not None else None
+    return _in_dialect(made, scope) if isinstance(made, SalesforceError) else made
 
 
-def _status(options: Mapping[str, Any]) -> Answer:
+def _in_dialect(error: SalesforceError, scope: Scope) -> Answer:
+    headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    told = refusal(scope["path"], headers, error)
+    return _answer(told.status, told.media_type, told.body)
+
+
+def _status(options: Mapping[str, Any]) -> Answer | SalesforceError:
     status = options["status"]
     if options["html"]:
         return _html(options)
     code, message = _SALESFORCE_ERRORS.get(status, ("UNKNOWN_EXCEPTION", "An injected fault"))
-    code, message = options["code"] or code, options["message"] or message
-    return _envelope(SalesforceError(code, message, status=status))
+    return SalesforceError(options["code"] or code, options["message"] or message, status=status)
 
 
 def _html(options: Mapping[str, Any]) -> Answer:
@@ -54,23 +62,19 @@ def _json(options: Mapping[str, Any]) -> Answer:
     return _answer(200, "application/json;charset=UTF-8", orjson.dumps(options["body"]))
 
 
-def _session_expired(options: Mapping[str, Any]) -> Answer:
-    return _envelope(invalid_session())
+def _session_expired(options: Mapping[str, Any]) -> SalesforceError:
+    return invalid_session()
 
 
-def _quota(options: Mapping[str, Any]) -> Answer:
-    return _envelope(limit_exceeded(options["limit"]))
-
-
-def _envelope(error: SalesforceError) -> Answer:
-    return _answer(error.status, "application/json;charset=UTF-8", orjson.dumps([error.as_envelope()]))
+def _quota(options: Mapping[str, Any]) -> SalesforceError:
+    return limit_exceeded(options["limit"])
 
 
 def _answer(status: int, media_type: str, body: bytes) -> Answer:
     return Answer(status=status, headers=MutableHeaders({"content-type": media_type}), body=body)
 
 
-_MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
+_MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Answer | SalesforceError]] = {
     "status": _status,
     "html": _html,
     "json": _json,

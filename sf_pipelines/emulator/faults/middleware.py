@@ -86,7 +86,7 @@ class FaultyApp:
         if fault.kind == "job_deleted":
             self._surface.jobs.remove_named_in(call.path)
             return True
-        answer = answer_in_place(fault.kind, fault.options)
+        answer = answer_in_place(fault.kind, fault.options, exchange.scope)
         if answer is None:
             raise LookupError(f"Nobody does what a fault of kind {fault.kind} asks for")
         await exchange.read_ahead()
@@ -113,7 +113,7 @@ class FaultyApp:
             await transport.reset(exchange)
             return None
         mutate(fault.kind, fault.options, answer)
-        return answer_in_place(fault.kind, fault.options) or answer
+        return answer_in_place(fault.kind, fault.options, exchange.scope) or answer
 
     async def _wait(self, exchange: Exchange, entry: SetFault, ticket: int) -> bool:
         if entry.fault.kind == "slow":

@@ -5,7 +5,7 @@ import jsforce from 'jsforce';
 import { VERSION, connect, control, oauth2 } from './support.mjs';
 
 const SOQL = 'SELECT Id FROM Account';
-// longer than a session lasts unused
+// longer than a session lasts
 const A_DAY_SECONDS = 86_400;
 // the client waits before it asks again; the default of half a second is for real orgs
 const AT_ONCE = { retry: { minTimeout: 1 } };
@@ -48,6 +48,19 @@ test('the Bulk API refreshes an ended session too, in both versions', async () =
     await control('clock', { advance_seconds: A_DAY_SECONDS });
     if (version === 'bulk') await connection.bulk.load('Lead', 'insert', [row]);
     else await connection.bulk2.loadAndWaitForResults({ object: 'Lead', operation: 'insert', input: [row] });
+
+    assert.equal(refreshes.length, 1, version);
+  }
+});
+
+test('a session that ends in the middle of a Bulk job is refreshed', async () => {
+  for (const [version, path] of [['bulk', '*/services/async/*'], ['bulk2', '*/jobs/ingest/*']]) {
+    const { connection, refreshes } = await connectionWithRefresh();
+    connection[version].pollInterval = 20;
+    await control('faults', { kind: 'session_expired', method: 'GET', path, first: 1 });
+    const rows = [{ LastName: 'Middle', Company: 'Middle' }];
+    if (version === 'bulk') await connection.bulk.load('Lead', 'insert', rows);
+    else await connection.bulk2.loadAndWaitForResults({ object: 'Lead', operation: 'insert', input: rows });
 
     assert.equal(refreshes.length, 1, version);
   }
