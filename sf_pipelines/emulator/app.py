@@ -30,6 +30,9 @@ from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.bulk_v1 import shell as async_shell
 from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
+from sf_pipelines.emulator.cometd.clients import CometClients
+from sf_pipelines.emulator.cometd.endpoint import PREFIX as COMETD_PREFIX
+from sf_pipelines.emulator.cometd.endpoint import serve_cometd
 from sf_pipelines.emulator.control.plane import serve_control
 from sf_pipelines.emulator.dialects import refusal
 from sf_pipelines.emulator.errors import SalesforceError
@@ -42,6 +45,7 @@ from sf_pipelines.emulator.http import (
     collections,
     composite,
     describe,
+    event_schema,
     external_ids,
     graph,
     query,
@@ -59,7 +63,7 @@ from sf_pipelines.emulator.http.shell import base_url, serve_data
 from sf_pipelines.emulator.http.surface import Surface
 from sf_pipelines.emulator.latency.profile import Latency
 from sf_pipelines.emulator.latency.triggers import let_transactions_last
-from sf_pipelines.emulator.limits import DATA_STORAGE, LimitBook
+from sf_pipelines.emulator.limits import COMET_CLIENTS, DATA_STORAGE, LimitBook
 from sf_pipelines.emulator.long_requests import LongRequests
 from sf_pipelines.emulator.org import Org
 from sf_pipelines.emulator.snapshots import SnapshotShelf
@@ -78,6 +82,7 @@ _ROUTES = (
     *replication.ROUTES,
     *record_count.ROUTES,
     *search.ROUTES,
+    *event_schema.ROUTES,
     *ingest_routes.ROUTES,
     *query_routes.ROUTES,
 )
@@ -114,6 +119,8 @@ def make_surface(
     faults = FaultBook(org.clock)
     event_faults = EventFaults(book=faults)
     org.changes.capture.marker = lambda: event_faults if faults.has("event") else None
+    comet_clients = CometClients(org.clock)
+    book.measure(COMET_CLIENTS, comet_clients.__len__)
     sessions = SessionStore(org.clock, org.org_id, session_lifetime_seconds)
     jobs = JobStore(spool, org.clock)
     job_faults = JobFaultSource(book=faults, latency=latency, clock=org.clock)
@@ -147,6 +154,7 @@ def make_surface(
         faults=faults,
         calls=CallLog(),
         snapshots=SnapshotShelf(org),
+        comet_clients=comet_clients,
     )
 
 
@@ -196,6 +204,8 @@ class EmulatorApp:
             return await async_shell.serve_async(self.surface, request)
         if path.startswith("/emulator/"):
             return await serve_control(self.surface, request)
+        if path.startswith(COMETD_PREFIX):
+            return await serve_cometd(self.surface, request)
         if path.startswith(SOAP_PREFIX):
             return await serve_soap(self.surface, request, base_url(request))
         endpoint = _oauth_endpoint(path)

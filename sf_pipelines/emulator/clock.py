@@ -75,7 +75,13 @@ class Clock:
         """Call `listener` at every wake; the value ends that."""
         with self.changed:
             self._listeners.add(listener)
+            self.changed.notify_all()
         return lambda: self._listeners.discard(listener)
+
+    @property
+    def listening(self) -> int:
+        """How many listeners there are."""
+        return len(self._listeners)
 
     def wait_for(self, is_met: Callable[[], bool], until: datetime | None = None) -> bool:
         """Block until `is_met()`, or until the org's time is `until`.

@@ -21,6 +21,7 @@ DAILY_QUERY_JOBS = "DailyBulkV2QueryJobs"
 DAILY_QUERY_STORAGE = "DailyBulkV2QueryFileStorageMB"
 DATA_STORAGE = "DataStorageMB"
 DELIVERED_EVENTS = "DailyDeliveredPlatformEvents"
+COMET_CLIENTS = "DurableStreamingApiConcurrentClients"
 
 _DAY_MINUTES = 24 * 60
 _HOUR_MINUTES = 60
@@ -64,7 +65,7 @@ LIMIT_KINDS: Mapping[str, LimitKind] = {
     "DailyDurableStreamingApiEvents": LimitKind(maximum=200_000),
     "DailyDurableGenericStreamingApiEvents": LimitKind(maximum=10_000),
     "StreamingApiConcurrentClients": _standing(1_000),
-    "DurableStreamingApiConcurrentClients": _standing(1_000),
+    COMET_CLIENTS: _standing(1_000),
     DATA_STORAGE: _standing(40_960),
     "FileStorageMB": _standing(10_240),
     "ConcurrentAsyncGetReportInstances": _standing(200),

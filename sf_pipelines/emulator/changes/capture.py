@@ -185,6 +185,7 @@ class ChangeCapture:
             origin=str(origin) if origin else "",
             rows_per_part=origin.rows_per_transaction if origin else None,
             overflow_at=self._settings.overflow_changes,
+            diff_chars=self._settings.diff_text_chars,
         )
         self.tables.add_transaction(transaction)
         mark_event = self.marker()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 from sf_pipelines.emulator.changes import avro
 from sf_pipelines.emulator.changes.events import ChangeEvent
@@ -102,15 +101,3 @@ def _body(event: ChangeEvent) -> bytes:
         out.append(avro.NULL if value is None else shape.writers[at](value))
     out.append(avro.NULL * (room + shape.width - position))
     return b"".join(out)
-
-
-def rest_of(event: ChangeEvent) -> dict[str, Any]:
-    """The told leaves by field, those of a compound field by part: what CometD tells besides the header."""
-    record: dict[str, Any] = {}
-    for at in event.told:
-        leaf = event.shape.leaves[at]
-        if leaf.part is None:
-            record[leaf.field] = event.value(at)
-        else:
-            record.setdefault(leaf.field, {})[leaf.part] = event.value(at)
-    return record

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from sf_pipelines.emulator.changes import replay
 from sf_pipelines.emulator.changes.shapes import EventShape
 from sf_pipelines.emulator.changes.tables import BEFORE, HEAD_COLUMNS, MARK, WILDCARD, LoggedTransaction
+from sf_pipelines.emulator.changes.text_diff import text_diff
 
 OVERFLOW_ID = "000000000000000AAA"
 GAP_PREFIX = "GAP_"
@@ -179,21 +180,33 @@ class _Part:
     def _add(self, net: _Net, change_type: str, changed: tuple[int, ...]) -> None:
         image: Sequence[Any] = ()
         told = image
+        diffs: dict[int, str] = {}
         if change_type == "UPDATE" and net.before is not None:
             image = net.values
             modified_date = self._shapes[net.shape].modified_date
             if modified_date not in changed:
                 changed = tuple(sorted((*changed, modified_date)))
             told = tuple([image[at] for at in changed])
+            diffs = self._diffs(net, changed)
         elif change_type in _WITH_VALUES:
             image = told = net.values
-        key = (net.shape, change_type, changed, told)
+        key = (net.shape, change_type, changed, told, tuple(diffs.items()))
         ids = self._merged.get(key)
         if ids is not None and len(ids) < MAX_MERGED_IDS:
             ids.append(net.id)
             return
         self._merged[key] = ids = [net.id]
-        self._emit(replay.to_number(net.row), net.shape, change_type, ids, image, changed)
+        self._emit(replay.to_number(net.row), net.shape, change_type, ids, image, changed, diffs)
+
+    def _diffs(self, net: _Net, changed: tuple[int, ...]) -> dict[int, str]:
+        """The changed texts that are long."""
+        longest = self._transaction.diff_chars
+        before = net.before or ()
+        return {
+            at: text_diff(before[at], value)
+            for at in changed
+            if isinstance(value := net.values[at], str) and len(value) >= longest and before[at] is not None
+        }
 
     def _emit(
         self,
@@ -203,6 +216,7 @@ class _Part:
         ids: list[str],
         image: Sequence[Any] = (),
         changed: tuple[int, ...] = (),
+        diffs: Mapping[int, str] | None = None,
     ) -> None:
         self._events.append(
             ChangeEvent(
@@ -216,6 +230,7 @@ class _Part:
                 self._transaction,
                 image,
                 changed,
+                diffs or {},
             )
         )
 

@@ -25,7 +25,8 @@ _CREATE = f"""
 CREATE TABLE IF NOT EXISTS {ROW} ("row" INTEGER PRIMARY KEY AUTOINCREMENT, "shape" INTEGER, "kind" TEXT,
     "id" TEXT);
 CREATE TABLE IF NOT EXISTS {TRANSACTION} ("last" INTEGER PRIMARY KEY, "first" INTEGER, "committed_ms" INTEGER,
-    "user_id" TEXT, "origin" TEXT, "rows_per_part" INTEGER, "overflow_at" INTEGER);
+    "user_id" TEXT, "origin" TEXT, "rows_per_part" INTEGER, "overflow_at" INTEGER,
+    "diff_chars" INTEGER);
 CREATE TABLE IF NOT EXISTS {SHAPE} ("number" INTEGER PRIMARY KEY, "sobject" TEXT, "schema_json" TEXT);
 CREATE TABLE IF NOT EXISTS {MARKED} ("number" INTEGER PRIMARY KEY, "mark" TEXT);
 CREATE TABLE IF NOT EXISTS {STATE} ("name" TEXT PRIMARY KEY, "value" INTEGER);
@@ -45,6 +46,8 @@ class LoggedTransaction:
     """The org commits after so many records; None: all of them are one transaction."""
     overflow_at: int
     """More changes than this overflow."""
+    diff_chars: int
+    """Changed texts of that length or more are told as diffs."""
 
 
 class EventTables:

@@ -36,6 +36,7 @@ def reset_org(surface: Surface) -> None:
 def let_go(surface: Surface) -> None:
     """End everything that waits: held calls, slow transactions, stuck jobs."""
     surface.faults.clear()
+    surface.comet_clients.clear()
     surface.org.transactions.interrupt()
 
 

@@ -14,6 +14,7 @@ from sf_pipelines.emulator.bulk.job_store import JobStore
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
 from sf_pipelines.emulator.bulk_v1.batch_run import ClassicRunner
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
+from sf_pipelines.emulator.cometd.clients import CometClients
 from sf_pipelines.emulator.faults.book import FaultBook
 from sf_pipelines.emulator.faults.calls import CallLog
 from sf_pipelines.emulator.http.cursors import CursorStore
@@ -48,3 +49,4 @@ class Surface:
     faults: FaultBook
     calls: CallLog
     snapshots: SnapshotShelf
+    comet_clients: CometClients

@@ -148,12 +148,6 @@ def subscription_stopped(name: str) -> PubSubError:
     return PubSubError(grpc.StatusCode.FAILED_PRECONDITION, "managed.subscription.not.running", message)
 
 
-def subscription_busy(name: str) -> PubSubError:
-    """Another client has it."""
-    message = f"The managed subscription {name} has a subscriber already."
-    return PubSubError(LIMIT_STATUS, "managed.subscription.stream.limit.exceeded", message)
-
-
 def subscription_changed() -> PubSubError:
     """A later request of another managed subscription."""
     message = "A stream stays with the managed subscription of its first request."

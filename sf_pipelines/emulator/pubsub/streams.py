@@ -7,8 +7,8 @@ other calls (service.py). Imports delivery, errors, auth, changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from threading import Lock, Thread
+from dataclasses import dataclass
+from threading import Thread
 from typing import TypeVar
 
 import grpc
@@ -34,8 +34,6 @@ class Streams:
     """Opens the streams of one org."""
 
     surface: Surface
-    _managed: set[str] = field(default_factory=set[str])
-    _lock: Lock = field(default_factory=Lock)
 
     @property
     def bus(self) -> ChangeBus:
@@ -92,14 +90,7 @@ class Streams:
         if subscription.state != "RUN":
             raise errors.subscription_stopped(name)
         _check_count(first.num_requested)
-        with self._lock:
-            if subscription.id in self._managed:
-                raise errors.subscription_busy(name)
-            self._managed.add(subscription.id)
-        try:
-            yield from self._managed_deliveries(subscription, first, requests, context, rpc_id)
-        finally:
-            self._managed.discard(subscription.id)
+        yield from self._managed_deliveries(subscription, first, requests, context, rpc_id)
 
     def members(self, topic: str) -> frozenset[str]:
         """The objects of a topic.

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import difflib
+import hashlib
 from typing import Any
 
+import fastavro
 import pytest
 import requests
 
@@ -207,3 +210,41 @@ def test_a_reset_begins_another_stream(org: Org, client: Client) -> None:
         org.changes.log.place_of(before)
     add(org, "Account", Name="B")
     assert [event["Name"] for event in client.read(1)] == ["B"]
+
+
+def test_a_changed_long_text_is_told_as_a_diff(org: Org, client: Client) -> None:
+    before = "\n".join(f"line {number} {'x' * 30}" for number in range(40))
+    after = before.replace("line 7 ", "line seven ") + "\n"
+    account = add(org, "Account", Name="A", Description=before)
+    org.update("Account", [{"Id": account, "Description": after}])
+    org.update("Account", [{"Id": account, "Description": "short"}])
+    created, changed, shortened = client.read(3)
+    assert created["Description"] == before
+    head, name, *hunks = changed["Description"].split("\n")
+    stored = after.strip()
+    assert (head, name) == ("--- ", f"+++ {hashlib.sha256(stored.encode()).hexdigest()}")
+    assert (
+        "\n".join(hunks)
+        == "\n".join(difflib.unified_diff(before.split("\n"), stored.split("\n"), lineterm="")).split(
+            "\n", 2
+        )[2]
+    )
+    schema = client.schema(client.topic("/data/AccountChangeEvent").schema_id)
+    fields = [field["name"] for field in schema["fields"]]
+    assert changed[HEADER]["diffFields"] == [f"0x{1 << fields.index('Description'):06X}"]
+    assert shortened["Description"] == "short"
+    assert shortened[HEADER]["diffFields"] == []
+
+
+def test_the_rest_api_tells_the_schema_too(server: EmulatorServer, client: Client) -> None:
+    schema_id = client.topic("/data/AccountChangeEvent").schema_id
+    url = f"{server.credentials.url}/services/data/v62.0/event/eventSchema"
+    headers = {"Authorization": f"Bearer {client.token}"}
+    compact = requests.get(f"{url}/{schema_id}?payloadFormat=COMPACT", headers=headers, timeout=10).json()
+    assert compact.pop("uuid") == schema_id
+    assert compact == client.schema(schema_id)
+    expanded = requests.get(f"{url}/{schema_id}", headers=headers, timeout=10).json()
+    assert [field["name"] for field in expanded["fields"]] == ["data", "channel"]
+    assert expanded["uuid"] == schema_id
+    fastavro.parse_schema(expanded)
+    assert requests.get(f"{url}/nosuchschema", headers=headers, timeout=10).status_code == 404

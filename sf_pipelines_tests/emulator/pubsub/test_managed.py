@@ -121,13 +121,7 @@ def test_a_wrong_first_request_is_refused(
         assert refusal_of(stream.next) == (status, code)
 
 
-def test_a_subscription_has_one_subscriber_and_none_when_stopped(org: Org, client: Client) -> None:
-    with managed_stream(client) as first:
-        add(org, "Account", Name="a")
-        first.next()
-        second = Managed(client, wire.ManagedFetchRequest(developer_name=NAME, num_requested=1))
-        assert refusal_of(second.next)[1].startswith("managed.subscription.")
-        second.close()
+def test_a_stopped_subscription_has_no_subscribers(org: Org, client: Client) -> None:
     org.changes.subscriptions.put(NAME, CHANGE_EVENTS, state="STOP")
     with managed_stream(client) as stream:
         assert refusal_of(stream.next) == (
