@@ -95,6 +95,8 @@ def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server
         run_id = launched["run"]["runId"]
         assert _ended(url, run_id) == "SUCCESS"
         family += psutil.Process(family[0].pid).children(recursive=True)
+        assert [process for process in family if process.cmdline()[-1:] == ["subscribe"]]
+        assert "is read by this subscriber" in (home / "subscriber.log").read_text()
     assert [process for process in family if process.is_running()] == []
 
 
