@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import lru_cache
 
 import psycopg2
 from psycopg2 import sql
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sf_pipelines.ledger.change_tables import change_event
 from sf_pipelines.ledger.copying import copy_line
-from sf_pipelines.ledger.jsonable import dumps, storable
+from sf_pipelines.ledger.jsonable import dumps_plain, storable
 from sf_pipelines.model.change import ChangeEvent, StreamedEvent, UndecodableEvent
 
 EventKey = tuple[bytes, str]
@@ -114,10 +115,10 @@ def _decoded(event: ChangeEvent) -> tuple[str | None, ...]:
         event.change_type.value,
         storable(event.change_origin),
         _array(event.record_ids),
-        _array(event.changed_fields),
-        _array(event.nulled_fields),
-        _array(event.diff_fields),
-        dumps(event.values),
+        _names(event.changed_fields),
+        _names(event.nulled_fields),
+        _names(event.diff_fields),
+        dumps_plain(event.values),
     )
 
 
@@ -125,7 +126,11 @@ def _bytes(value: bytes) -> str:
     return f"\\x{value.hex()}"
 
 
-def _array(texts: Iterable[str]) -> str:
+def _array(texts: tuple[str, ...]) -> str:
     """A literal of text[], where a backslash or a quote in a text is escaped."""
     escaped = (storable(item).replace("\\", "\\\\").replace('"', '\\"') for item in texts)
     return "{" + ",".join(f'"{item}"' for item in escaped) + "}"
+
+
+_names = lru_cache(maxsize=4_096)(_array)
+"""Names of fields come in few combinations, unlike ids."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ NULL = r"\N"
 
 _Row = TypeVar("_Row")
 
+_NEEDS_ESCAPE = re.compile(r"[\\\t\n\r]").search
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -112,7 +114,12 @@ def _columns(record: FailedRecord) -> dict[str, str | None]:
 
 def copy_line(values: Iterable[str | None]) -> str:
     """One row in COPY's text format, where a backslash, a tab or a line end in a value is escaped."""
-    return "\t".join(NULL if value is None else value.translate(_ESCAPES) for value in values) + "\n"
+    # looking is several times faster than translating, and few values need it
+    escaped = (
+        NULL if value is None else value.translate(_ESCAPES) if _NEEDS_ESCAPE(value) else value
+        for value in values
+    )
+    return "\t".join(escaped) + "\n"
 
 
 def _statement(row: Mapping[str, Any]) -> sql.Composed:

@@ -10,6 +10,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+import orjson
+
+_NUL_IN_JSON = rb"\u0000"
+
 NUL_SYMBOL = "\u2400"
 """Stands for NUL, which neither text nor jsonb can hold."""
 
@@ -50,6 +54,17 @@ def _to_json_deep(value: Any) -> Any:
 def dumps(value: Any) -> str:
     """JSON text of any of these values."""
     return json.dumps(to_json(value), ensure_ascii=False, allow_nan=False)
+
+
+def dumps_plain(values: Mapping[str, str | float | bool | None]) -> str:
+    """The same for a flat mapping of plain values, in a fraction of the time."""
+    if any(isinstance(value, float) and not math.isfinite(value) for value in values.values()):
+        return dumps(values)
+    try:
+        text = orjson.dumps(values)
+    except orjson.JSONEncodeError:  # a lone surrogate, or an integer beyond 64 bits
+        return dumps(values)
+    return dumps(values) if _NUL_IN_JSON in text else text.decode()
 
 
 def storable(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sf_pipelines.config.change_settings import ChangeSettings, StartFrom
 from sf_pipelines.config.settings import (
     DEFAULT_API_VERSION,
     DEFAULT_EXTRACT_LAG_SECONDS,
@@ -195,3 +196,44 @@ def test_settings_cannot_be_changed() -> None:
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.lake = "elsewhere"  # type: ignore[misc]
+
+
+def test_change_events_come_from_the_address_of_all_orgs_and_begin_at_their_defaults() -> None:
+    changes = load_settings({}).changes
+
+    assert changes.pubsub_url == "https://api.pubsub.salesforce.com:443"
+    assert changes.channels == ("/data/ChangeEvents",)
+    assert (changes.first_start, changes.restart) == (StartFrom.LATEST, StartFrom.EARLIEST)
+
+
+def test_every_setting_of_change_events_is_read() -> None:
+    changes = load_settings(
+        {
+            "SF_PIPELINES_PUBSUB_URL": "http://127.0.0.1:7011/",
+            "SF_PIPELINES_CHANNELS": "/data/AccountChangeEvent, /data/Team__chn,/data/AccountChangeEvent",
+            "SF_PIPELINES_CHANGES_FIRST_START": "earliest",
+            "SF_PIPELINES_CHANGES_RESTART": "latest",
+        }
+    ).changes
+
+    assert changes == ChangeSettings(
+        pubsub_url="http://127.0.0.1:7011",
+        channels=("/data/AccountChangeEvent", "/data/Team__chn"),
+        first_start=StartFrom.EARLIEST,
+        restart=StartFrom.LATEST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CHANNELS", "AccountChangeEvent"),
+        ("CHANNELS", ", ,"),
+        ("PUBSUB_URL", "api.pubsub.salesforce.com:443"),
+        ("CHANGES_RESTART", "now"),
+        ("CHANGES_FIRST_START", "-1"),
+    ],
+)
+def test_a_wrong_setting_of_change_events_is_named(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"SF_PIPELINES_{name}"):
+        load_settings({f"SF_PIPELINES_{name}": text})

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from sf_pipelines.ledger.jsonable import dumps, storable, to_json
+from sf_pipelines.ledger.jsonable import dumps, dumps_plain, storable, to_json
 from sf_pipelines.model.rail import Rail
 from sf_pipelines_tests.ledger.samples import decision
 
@@ -48,3 +51,16 @@ def test_text_that_postgresql_cannot_hold_is_made_visible() -> None:
 def test_a_value_without_a_json_form_is_refused() -> None:
     with pytest.raises(TypeError, match="complex has no JSON form"):
         to_json({"at": datetime(2026, 1, 5, tzinfo=UTC), "odd": 1j})
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(), max_size=8),
+        max_size=4,
+    )
+)
+@example({"nul": "a\x00b", "surrogate": "\ud800", "large": 2**70, "none": float("nan")})
+@example({"spelled out": "\\u0000"})
+def test_the_fast_way_of_plain_values_says_the_same(values: dict[str, str | float | None]) -> None:
+    assert json.loads(dumps_plain(values)) == json.loads(dumps(values))

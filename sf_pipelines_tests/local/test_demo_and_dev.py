@@ -94,6 +94,8 @@ def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server
         run_id = launched["run"]["runId"]
         assert _ended(dev, run_id) == "SUCCESS"
         family = [dev.process, *dev.process.children(recursive=True)]
+        assert [process for process in family if process.cmdline()[-1:] == ["subscribe"]]
+        assert "is read by this subscriber" in (home / "subscriber.log").read_text()
     assert [process for process in family if process.is_running()] == []
 
 
