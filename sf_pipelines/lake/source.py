@@ -13,6 +13,7 @@ from sqlalchemy import Connection, CursorResult, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sf_pipelines.lake.errors import SourceError
+from sf_pipelines.lake.formula_guard import without_guards
 from sf_pipelines.lake.salesforce_text import text_of_values
 from sf_pipelines.lake.source_files import check_columns, read_csv_file, read_parquet_file
 from sf_pipelines.model.sync import Source, SourceKind
@@ -45,7 +46,8 @@ def read_source(
     if source.kind in (SourceKind.CSV, SourceKind.PARQUET):
         path = (base_folder or Path()) / source.location
         if source.kind is SourceKind.CSV:
-            yield from read_csv_file(path, columns, encoding=source.encoding)
+            batches = read_csv_file(path, columns, encoding=source.encoding)
+            yield from map(without_guards, batches) if source.is_guarded else batches
         else:
             yield from read_parquet_file(path, columns)
         return

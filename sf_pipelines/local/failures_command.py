@@ -18,6 +18,7 @@ from rich.tree import Tree
 from sqlalchemy import Engine
 
 from sf_pipelines.lake.errors import LakeError
+from sf_pipelines.lake.formula_guard import guarded
 from sf_pipelines.ledger.failure_queries import (
     FailureCount,
     FailureFilter,
@@ -62,7 +63,8 @@ def show_failures(which: FailureFilter, *, limit: int) -> tuple[dict[str, Any], 
 def export_failures(which: FailureFilter, path: Path) -> int:
     """Write all matching records of one sync as CSV: fix the values, then send the file again.
 
-    The columns are those of `ADDED_COLUMNS` and the Salesforce fields as they were sent.
+    The columns are those of `ADDED_COLUMNS` and the Salesforce fields as they were sent; what a spreadsheet
+    would take for a formula is marked, and read back without the mark.
 
     Returns:
         Rows written; the file appears whole or not at all.
@@ -154,7 +156,8 @@ def _write_csv(path: Path, records: Iterator[FailedRecordRow]) -> int:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*ADDED_COLUMNS, *names])
             for record in chain([first] if first else [], records):
-                writer.writerow([*_added(record), *(record.values.get(name) or "" for name in names)])
+                cells = (*_added(record), *(record.values.get(name) or "" for name in names))
+                writer.writerow(map(guarded, cells))
                 rows += 1
         part.replace(path)
     finally:

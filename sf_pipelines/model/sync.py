@@ -28,11 +28,13 @@ class Source:
         kind: what `location` means.
         location: SQL text, `schema.table`, or the path of a file.
         encoding: of a CSV file, by the name that Python gives it; a byte order mark is not part of the text.
+        is_guarded: whether it is an export of ours, in which formulas are marked; see `lake.formula_guard`.
     """
 
     kind: SourceKind
     location: str
     encoding: str = "utf-8"
+    is_guarded: bool = False
 
 
 class LoadScope(StrEnum):

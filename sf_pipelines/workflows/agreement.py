@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from sf_pipelines.lake.raw_tables import quoted_table, table_name
 from sf_pipelines.workflows.errors import WorkflowError
+from sf_pipelines.workflows.soql import api_name
 from sf_pipelines.workflows.tools import Tools
 
 
@@ -55,7 +56,7 @@ def compare(sobject: str, tools: Tools) -> Agreement:
 
 
 def _org_rows(sobject: str, tools: Tools) -> dict[str, datetime]:
-    pages = tools.client.rest.query(f"SELECT Id, SystemModstamp FROM {sobject}")
+    pages = tools.client.rest.query(f"SELECT Id, SystemModstamp FROM {api_name(sobject)}")
     return {
         record["Id"]: datetime.fromisoformat(record["SystemModstamp"])
         for page in pages

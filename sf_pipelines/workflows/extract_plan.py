@@ -16,7 +16,7 @@ from sf_pipelines.model.slice import Window
 from sf_pipelines.policy.windows import days_of, halves_of, hours_of, id_after, id_between, joined
 from sf_pipelines.rails.errors import RefusedError
 from sf_pipelines.rails.ports import RestPort
-from sf_pipelines.workflows.soql import CHANGED_AT, predicate
+from sf_pipelines.workflows.soql import CHANGED_AT, rows_from
 
 TOO_LONG = "QUERY_TIMEOUT"
 """What the org says of a count over too many rows: it is asked in halves then."""
@@ -44,7 +44,7 @@ class Counter:
         Raises:
             SalesforceError: the org does not answer.
         """
-        soql = f"SELECT COUNT() FROM {self.sobject} WHERE {predicate(window, ids)}"
+        soql = f"SELECT COUNT() {rows_from(self.sobject, window, ids)}"
         return self.rest.count(soql, include_deleted=self.include_deleted)
 
     def by_day(self, window: Window) -> list[Span]:
@@ -60,7 +60,7 @@ class Counter:
 
     def first_and_last_id(self, window: Window) -> tuple[str, str]:
         """The bounds of a window's Ids, which aggregates do not tell (two metered calls)."""
-        rows = f"Id FROM {self.sobject} WHERE {predicate(window)} ORDER BY Id"
+        rows = f"Id {rows_from(self.sobject, window)} ORDER BY Id"
         (first,), (last,) = (self._records(f"{rows} {order} LIMIT 1") for order in ("ASC", "DESC"))
         return first["Id"], last["Id"]
 
@@ -75,7 +75,7 @@ class Counter:
             return sum(self._patiently(half) for half in halves)
 
     def _grouped(self, window: Window, key: str, spans: dict[Any, Window]) -> list[Span]:
-        soql = f"{key} span, COUNT(Id) found FROM {self.sobject} WHERE {predicate(window)} GROUP BY {key}"
+        soql = f"{key} span, COUNT(Id) found {rows_from(self.sobject, window)} GROUP BY {key}"
         try:
             told = {record["span"]: record["found"] for record in self._records(soql)}
         except RefusedError as error:

@@ -20,6 +20,7 @@ from sf_pipelines.lake.row_hashes import canonical_number
 from sf_pipelines.ledger.load_queries import chunks_of_run
 from sf_pipelines.ledger.queries import failed_values
 from sf_pipelines.workflows.rows import row_values
+from sf_pipelines.workflows.soql import api_name, number_literal, text_literal
 from sf_pipelines.workflows.work import LoadWork
 
 KEYS_PER_QUERY = 200
@@ -60,10 +61,10 @@ def wait_until_settled(work: LoadWork, sent_at: datetime | None) -> None:
 
 def _held_by_key(work: LoadWork, batch: pa.RecordBatch) -> Counter[Canonical]:
     held: Counter[Canonical] = Counter()
-    keys = sorted({key for key in _keys(work, batch) if key is not None})
-    for group in _groups(keys):
-        listed = ", ".join(_literal(work, work.sync.key, key) for key in group)
-        condition = f"{work.sync.key} IN ({listed})"
+    literal = number_literal if work.sync.key in work.numbers else text_literal
+    keys = {literal(key) for key in _keys(work, batch) if key is not None}
+    for group in _groups(sorted(key for key in keys if key is not None)):
+        condition = f"{api_name(work.sync.key)} IN ({', '.join(group)})"
         for record in _created(work, (work.sync.key,), condition):
             held[(_of_org(work, work.sync.key, record),)] += 1
     return held
@@ -111,10 +112,11 @@ def _created(work: LoadWork, fields: Sequence[str], condition: str | None) -> It
     conditions = [f"CreatedDate >= {work.org_started_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
     user_id = work.tools.client.org.user_id()
     if user_id is not None:
-        conditions.append(f"CreatedById = '{user_id}'")
+        conditions.append(f"CreatedById = {text_literal(user_id)}")
     if condition is not None:
         conditions.append(condition)
-    soql = f"SELECT {', '.join(fields)} FROM {work.sync.sobject} WHERE {' AND '.join(conditions)}"
+    names = ", ".join(map(api_name, fields))
+    soql = f"SELECT {names} FROM {api_name(work.sync.sobject)} WHERE {' AND '.join(conditions)}"
     for page in work.tools.client.rest.query(soql):
         yield from page.records
 
@@ -161,10 +163,3 @@ def _moment(text: str) -> str:
     except ValueError:
         return text
     return moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment.tzinfo else text
-
-
-def _literal(work: LoadWork, name: str, text: str) -> str:
-    if name in work.numbers:
-        return text
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return f"'{escaped}'"

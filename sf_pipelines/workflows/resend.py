@@ -137,7 +137,7 @@ def with_corrections(sync: LoadSync, path: str) -> LoadSync:
     fields = tuple(
         FieldMapping(field=item.field, column=item.field, empty=item.empty) for item in sync.fields
     )
-    return replace(sync, source=Source(kind=SourceKind.CSV, location=path), fields=fields)
+    return replace(sync, source=Source(kind=SourceKind.CSV, location=path, is_guarded=True), fields=fields)
 
 
 def _is_due(record: OpenRecord, now: datetime | None) -> bool:

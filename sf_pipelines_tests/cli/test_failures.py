@@ -13,12 +13,16 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from sf_pipelines.cli import app
+from sf_pipelines.lake.source import read_source
 from sf_pipelines.ledger.verbs import Ledger
 from sf_pipelines.local.failures_command import FailuresError
 from sf_pipelines.local.sandbox import SandboxError
 from sf_pipelines.model.outcome import FailureClass, Verdict, VerdictState
 from sf_pipelines.model.rail import Rail
+from sf_pipelines.workflows.resend import with_corrections
 from sf_pipelines_tests.ledger.samples import counts, failed_record, start_load
+from sf_pipelines_tests.workflows.orgs import load_of
+from sf_pipelines_tests.workflows.test_checks import SOURCE
 
 VALUES = {"External_Id__c": "a-1", "Name": 'Ann "A", [bold]x[/]\nOslo', "City": None}
 
@@ -58,6 +62,24 @@ def test_failures_tell_code_count_class_and_the_next_step() -> None:
         "750A",
     ):
         assert word in output
+
+
+def test_an_exported_formula_is_run_by_no_spreadsheet_and_sent_again_as_it_was(
+    red_load: Ledger, tmp_path: Path
+) -> None:
+    formula = "=HYPERLINK(A1)"
+    run_id = start_load(red_load, sync="formulas")
+    record = failed_record("a-2", values={"External_Id__c": "a-2", "Name": formula})
+    red_load.store_outcomes(run_id, chunk=0, rail=Rail.BULK, counts=counts(), failed=[record])
+    path = tmp_path / "fix.csv"
+
+    invoke("failures", "--sync", "formulas", "--export", str(path))
+
+    (row,) = csv.DictReader(path.open(encoding="utf-8"))
+    assert row["Name"] == "'" + formula
+    corrected = with_corrections(load_of("Account", SOURCE, ("External_Id__c", "Name")), str(path))
+    (batch,) = read_source(corrected.source, ["Name"])
+    assert batch.to_pydict() == {"Name": [formula]}
 
 
 def test_failures_as_json_hold_the_values_that_were_sent() -> None:
