@@ -23,6 +23,7 @@ _DECLARATIONS = (
     "\n",
 )
 _DEEP = 2_000
+_PARENTS = b"<sObject><Parent>" * _DEEP + b"</Parent></sObject>" * _DEEP
 _ODD_DOCUMENTS = (
     b"",
     b"<",
@@ -31,6 +32,7 @@ _ODD_DOCUMENTS = (
     b"<a>&nope;</a>",
     b"<a>" * _DEEP,
     b"<a>" * _DEEP + b"</a>" * _DEEP,
+    b"<sObjects>" + _PARENTS + b"</sObjects>",
 )
 
 

@@ -88,17 +88,23 @@ def _xml_records(content: bytes) -> list[Record]:
     return [_xml_record(element) for element in root]
 
 
-def _xml_record(element: ElementTree.Element) -> Record:
-    """Texts; `xsi:nil` and `#N/A` are null, an empty element is no value, a child `sObject` is a parent."""
+def _xml_record(element: ElementTree.Element, *, is_parent: bool = False) -> Record:
+    """Texts; `xsi:nil` and `#N/A` are null, an empty element is no value, a child `sObject` is a parent.
+
+    Raises:
+        JobFailedError: anything else has elements in it, a parent's parent too.
+    """
     record: dict[str, Any] = {}
     for field in element:
-        text = (field.text or "").strip() if len(field) == 0 else ""
-        if len(field) and local_name(field[0]) == "sObject":
-            record[local_name(field)] = _xml_record(field[0])
+        name, text = local_name(field), (field.text or "").strip()
+        if len(field) and (is_parent or local_name(field[0]) != "sObject"):
+            raise JobFailedError(f"InvalidBatch : Unable to parse XML: no value of {name} can have elements")
+        if len(field):
+            record[name] = _xml_record(field[0], is_parent=True)
         elif field.get(f"{{{XSI}}}nil") in ("true", "1") or text == NULL_MARK:
-            record[local_name(field)] = None
+            record[name] = None
         elif text:
-            record[local_name(field)] = text
+            record[name] = text
     return record
 
 

@@ -106,6 +106,16 @@ def test_content_in_an_unknown_encoding_fails_its_batch(bulk: AsyncCaller) -> No
     assert info["stateMessage"] == "InvalidBatch : Unable to parse XML: unknown encoding: nope"
 
 
+@pytest.mark.parametrize("depth", [3, 2_000])
+def test_a_parent_of_a_parent_fails_its_batch(bulk: AsyncCaller, depth: int) -> None:
+    parents = "<sObject><Parent>" * depth + "</Parent></sObject>" * depth
+    batch = bulk.run_batch(bulk.new_job("insert", "XML"), f"<sObjects>{parents}</sObjects>", XML)
+
+    assert bulk.info(batch)["stateMessage"] == (
+        "InvalidBatch : Unable to parse XML: no value of Parent can have elements"
+    )
+
+
 def test_a_character_that_xml_cannot_hold_leaves_the_answer_readable(bulk: AsyncCaller) -> None:
     facts = '{"operation":"insert","object":"Account","contentType":"XML","assignmentRuleId":"\\u0000&"}'
     job_id = bulk.id_of(bulk.call("POST", "job", facts, **JSON))
