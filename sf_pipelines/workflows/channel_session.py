@@ -57,6 +57,7 @@ class ChannelSession:
         self._tracker = PositionTracker(None)
         self._gap_of_start: Callable[[datetime], Gap] | None = None
         self._heard_at = self._told_at = tools.monotonic()
+        self._told_events = figures.events
         self.has_heard = False
 
     def take(self) -> None:
@@ -234,9 +235,10 @@ class ChannelSession:
         return schema_json
 
     def _tell_now_and_then(self) -> None:
-        now = self._tools.monotonic()
-        if now - self._told_at < TELL_SECONDS:
+        """Progress, where there is any."""
+        now, figures = self._tools.monotonic(), self._figures
+        if figures.events == self._told_events or now - self._told_at < TELL_SECONDS:
             return
-        self._told_at, figures = now, self._figures
+        self._told_at, self._told_events = now, figures.events
         lag = "" if figures.lag_seconds is None else f", {figures.lag_seconds:,.1f} s behind the org"
         self._tools.tell(f"{self._channel}: {figures.events:,} events, {figures.gaps:,} gaps{lag}.")

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from threading import Thread
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from sf_pipelines.config.change_settings import StartFrom
 from sf_pipelines.ledger.change_queries import (
@@ -17,6 +18,7 @@ from sf_pipelines.ledger.change_queries import (
 )
 from sf_pipelines.ledger.change_tables import change_event
 from sf_pipelines.ledger.change_verbs import ChangeLedger, ChannelTakenError, StoredBatch, mark_applied
+from sf_pipelines.ledger.engine import LedgerError
 from sf_pipelines.ledger.locks import ChannelBusyError, channel_lock
 from sf_pipelines.model.change import ReplayPosition, StreamedEvent
 from sf_pipelines.model.gap import Gap, GapCause
@@ -203,3 +205,35 @@ def test_a_channel_has_one_subscriber_and_the_next_gets_it_when_that_one_ends(en
             pass
     with channel_lock(engine, CHANNEL, wait_seconds=0.01):
         pass
+
+
+def test_a_database_that_is_lost_while_events_go_in_is_told_as_such(
+    changes: ChangeLedger, engine: Engine
+) -> None:
+    errors: list[Exception] = []
+
+    def store_one() -> None:
+        try:
+            store(changes, change(1))
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+
+    watching = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as locking, watching.connect() as watch:
+        locking.execute(text("LOCK TABLE ledger.change_event IN ACCESS EXCLUSIVE MODE"))
+        thread = Thread(target=store_one)
+        thread.start()
+        ended = None
+        while ended is None:
+            ended = watch.execute(text(_END_WAITING)).scalar_one_or_none()
+        thread.join(30)
+
+    assert [type(error) for error in errors] == [LedgerError]
+    store(changes, change(1))
+    assert pending_numbers(engine) == [1]
+
+
+_END_WAITING = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'COPY%'
+"""
