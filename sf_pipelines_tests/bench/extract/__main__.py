@@ -1,9 +1,8 @@
 """A million accounts of twenty fields to Parquet: ours, simple-salesforce with pandas, dlt, and the floor.
 
-`python -m sf_pipelines_tests.bench.extract [rows [more sizes of ours]]`. The floor is curl of the same pages with
-pyarrow; dlt is left out where the package index does not give it. Each runs in a fresh process on a freshly
-started emulator. Prints a table and keeps it in docs/. Wall seconds are told with the org's work on the query and
-without it.
+`python -m sf_pipelines_tests.bench.extract [rows [more sizes of ours]]`. The floor is curl of the same pages
+with pyarrow; dlt is left out where the package index does not give it. Each runs in a fresh process on a
+freshly started emulator. Prints a table and keeps it in docs/, wall seconds with and without the org's own work.
 """
 
 from __future__ import annotations
@@ -171,10 +170,10 @@ def _document(rows: int, figures: Mapping[str, Figures], report: Sequence[str]) 
     lines = [
         "# Extract benchmark",
         "",
-        f"`make bench` reads {rows:,} Accounts of 20 fields from the emulator to Parquet with each loader, in",
-        f"one run, each in a fresh process on a freshly started emulator; {os.cpu_count()} cores, load average",
-        f"{os.getloadavg()[0]:.1f} at the end. *Client* is wall time without the time in which the org ran",
-        "the query. dlt reads by REST, which its own Salesforce source does too.",
+        f"`make bench` reads {rows:,} Accounts of 20 fields from the emulator to Parquet with each loader,",
+        "in one run, each in a fresh process on a freshly started emulator;",
+        f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the end. *Client* is wall time",
+        "without the time in which the org ran the query. dlt reads by REST, as its Salesforce source does.",
         "",
         f"| Loader | {' | '.join(_HEADERS)} |",
         f"|---|{'---:|' * len(_HEADERS)}",
