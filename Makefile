@@ -29,6 +29,7 @@ chaos: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.bench
+	$(BIN)/python -m sf_pipelines_tests.bench.extract
 
 fuzz: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.fuzz

@@ -2,7 +2,7 @@
 
 `python -m sf_pipelines_tests.bench.extract [rows [more sizes of ours]]`. The floor is curl of the same pages
 with pyarrow; dlt is left out where the package index does not give it. Each runs in a fresh process on a
-freshly started emulator. Prints a table and keeps it in docs/, wall seconds with and without the org's own work.
+freshly started emulator. Prints a table and keeps it in docs/, with and without the org's own work.
 """
 
 from __future__ import annotations
