@@ -29,6 +29,7 @@ chaos: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.bench
+	$(BIN)/python -m sf_pipelines_tests.bench.extract
 	$(BIN)/python -m sf_pipelines_tests.bench.change_events
 
 fuzz: $(STAMP)

@@ -6,7 +6,6 @@ import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from sf_pipelines.lake.errors import LakeError
+from sf_pipelines.lake.filesystems import lake_uri, open_lake
 
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_MAX_BYTES = 8 << 20
@@ -33,7 +33,7 @@ class ParquetSink:
     """
 
     def __init__(self, lake_url: str, relative_path: str, schema: pa.Schema) -> None:
-        self._files, root = lake_filesystem(lake_url)
+        self._files, root = open_lake(lake_url)
         self._path = posixpath.join(root, relative_path)
         self._part = posixpath.join(posixpath.dirname(self._path), f".{uuid4().hex}.part")
         self._schema = schema
@@ -42,7 +42,7 @@ class ParquetSink:
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
         self.bytes_written = 0
-        self.uri = f"{lake_url.rstrip('/')}/{relative_path}"
+        self.uri = lake_uri(lake_url, relative_path)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; row groups are written when they are full.
@@ -124,7 +124,7 @@ def remove_file(lake_url: str, relative_path: str) -> None:
     Raises:
         LakeError: the lake cannot be reached.
     """
-    files, root = lake_filesystem(lake_url)
+    files, root = open_lake(lake_url)
     path = posixpath.join(root, relative_path)
     try:
         if files.get_file_info(path).type is fs.FileType.File:
@@ -140,32 +140,16 @@ def read_parquet(uri: str) -> Iterator[pa.RecordBatch]:
     Raises:
         LakeError: there is no such file, or it is no Parquet.
     """
-    folder, name = posixpath.split(uri)
-    files, root = lake_filesystem(folder)
+    files, path = open_lake(uri)
     try:
         with (
-            files.open_input_file(posixpath.join(root, name)) as opened,
+            files.open_input_file(path) as opened,
             pq.ParquetFile(opened) as file,
         ):
             yield from file.iter_batches(READ_BATCH_ROWS)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
         raise LakeError(f"The lake file {uri} cannot be read ({reason}): run its window again.") from error
-
-
-def lake_filesystem(lake_url: str) -> tuple[fs.FileSystem, str]:
-    """The file system of a lake, and its root there.
-
-    Raises:
-        LakeError: the URL cannot be opened.
-    """
-    if "://" not in lake_url:
-        return fs.LocalFileSystem(), str(Path(lake_url).absolute())
-    try:
-        return fs.FileSystem.from_uri(lake_url)
-    except (pa.ArrowException, OSError, ImportError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise LakeError(f"SF_PIPELINES_LAKE is {lake_url}, which cannot be opened ({reason}).") from error
 
 
 def _sync_to_disk(path: str) -> None:

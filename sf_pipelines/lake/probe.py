@@ -6,7 +6,7 @@ import posixpath
 from uuid import uuid4
 
 from sf_pipelines.lake.errors import LakeError
-from sf_pipelines.lake.parquet import lake_filesystem
+from sf_pipelines.lake.filesystems import open_lake
 
 CONTENT = b"sf_pipelines"
 
@@ -17,7 +17,7 @@ def probe_lake(lake_url: str) -> None:
     Raises:
         LakeError: the lake cannot be opened, written, read or emptied.
     """
-    files, root = lake_filesystem(lake_url)
+    files, root = open_lake(lake_url)
     path = posixpath.join(root, f".probe-{uuid4().hex}")
     try:
         files.create_dir(root, recursive=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from sf_pipelines.lake.filesystems import lake_uri
 from sf_pipelines.lake.parquet import ParquetSink, remove_file
 from sf_pipelines.lake.tally import Tally
 from sf_pipelines.ledger.extract_book import ExtractBook, Page, Part
@@ -49,7 +50,7 @@ class ExtractWork:
     @property
     def uri(self) -> str:
         """The folder of the run's files."""
-        return f"{self.tools.lake.rstrip('/')}/{self.folder}"
+        return lake_uri(self.tools.lake, self.folder)
 
     def soql(self, part: Part) -> str:
         """The query of a part."""

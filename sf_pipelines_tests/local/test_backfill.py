@@ -20,9 +20,9 @@ CHROMIUM = shutil.which("chromium")
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 30
 QUIET_DAYS, BUSY_DAY = frozenset({6, 13, 20, 27}), 12
-ROWS, BUSY_ROWS = 500, 4_000
-PAGE_ROWS = 1_000
-KILLED_AT_PAGES = (4, 5)
+ROWS, BUSY_ROWS = 1_500, 8_000
+PAGE_ROWS = 2_000
+KILLED_AT_PAGES = (7, 5)
 BACKFILL_SECONDS = 240
 
 BACKFILL = """{ partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills { results {
@@ -43,7 +43,7 @@ def rows_of(day: int) -> int:
 
 @pytest.fixture
 def month(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
-    """An org with accounts that changed over thirty days of the past, told on pages of a thousand."""
+    """An org with accounts that changed over thirty days of the past, told on pages of two thousand."""
     monkeypatch.setattr("sf_pipelines.emulator.bulk.query_routes.DEFAULT_PAGE_ROWS", PAGE_ROWS)
     clock = Clock(FIRST_DAY, frozen=True)
     with EmulatorServer(clock=clock) as server:
@@ -109,8 +109,10 @@ def _launch_in_the_dialog(dev: DevServer) -> None:
         days.press("Enter")
         page.get_by_role("button", name="Materialize").first.click()
         page.get_by_text(f"{DAYS} partitions", exact=True).wait_for()
-        page.get_by_role("button", name="Launch backfill").click()
-        page.get_by_text("Launch runs to materialize").wait_for(state="detached")
+        with page.expect_response(
+            lambda answer: "LaunchPartitionBackfill" in (answer.request.post_data or "")
+        ):
+            page.get_by_role("button", name="Launch backfill").click()
         browser.close()
 
 

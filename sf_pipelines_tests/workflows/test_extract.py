@@ -24,6 +24,8 @@ from sf_pipelines.workflows.extract import ExtractReport, ExtractRequest, run_ex
 from sf_pipelines.workflows.extract_open import readable_window
 from sf_pipelines.workflows.load import LoadRequest, run_load
 from sf_pipelines.workflows.tools import Tools
+from sf_pipelines_tests.object_store import bucket_lake as bucket_lake
+from sf_pipelines_tests.object_store import s3_url as s3_url
 from sf_pipelines_tests.workflows.orgs import DAY, KEY, NOON, load_of, write_csv
 
 RAILS = pytest.mark.parametrize("rail", [Rail.REST, Rail.BULK])
@@ -130,6 +132,20 @@ def test_the_report_tells_what_was_read(tools: Tools, tmp_path: Path, clock: Clo
     run = run_summary(tools.engine, report.run_id)
     assert (run.state, run.direction, run.partition_key) == ("complete", "extract", "2026-03-04")
     assert (run.submitted, run.succeeded, run.api_calls) == (3, 3, report.api_calls)
+
+
+@RAILS
+def test_the_lake_may_be_a_bucket(
+    tools: Tools, tmp_path: Path, clock: Clock, rail: Rail, bucket_lake: str
+) -> None:
+    load(tools, tmp_path, "Account", ACCOUNTS)
+    clock.advance(60)
+
+    report = extract(replace(tools, lake=bucket_lake), rail=rail)
+
+    assert report.uri == f"s3://lake/sales/raw/account/2026-03-04/{report.run_id}"
+    assert in_lake(report).num_rows == 3
+    assert len(in_warehouse(tools, "account")) == 3
 
 
 def test_a_query_job_is_in_the_journal(tools: Tools, tmp_path: Path, clock: Clock) -> None:
