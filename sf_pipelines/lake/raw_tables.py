@@ -13,6 +13,16 @@ SCHEMA = "raw"
 KEY, VERSION = "Id", "SystemModstamp"
 STAGED = "pg_temp.staged"
 
+FILLFACTOR = 50
+"""How full a page of a raw table gets, in percent.
+
+Records of an org change again and again: a changed row that finds room in its own page (a HOT update) needs
+no new entry in the index, and the table does not grow.
+"""
+
+MERGE_WORK_MEM = "256MB"
+"""Memory for one sort or hash of a merge, on the server, whose default of 4 MB means files on disk."""
+
 # spelled as information_schema spells them, so that the two can be compared
 _COLUMN_TYPES = (
     (pa.types.is_boolean, "boolean"),
@@ -63,8 +73,18 @@ def create_table(sobject: str) -> str:
     """The table with its key; other columns are added as schemas bring them."""
     return (
         f"CREATE TABLE IF NOT EXISTS {quoted_table(sobject)} "
-        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL)"
+        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL) "
+        f"WITH (fillfactor = {FILLFACTOR})"
     )
+
+
+def count_schema() -> str:
+    """1 where the schema exists, else 0.
+
+    Read from the catalog: what `to_regnamespace` did not find, a session would believe to be missing even
+    after it has waited for the one that makes it.
+    """
+    return f"SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = {literal(SCHEMA)}"
 
 
 def select_columns(sobject: str) -> str:
@@ -75,17 +95,32 @@ def select_columns(sobject: str) -> str:
     )
 
 
-def count_new_keys(sobject: str) -> str:
-    """How many staged keys the table lacks."""
-    key = quoted(KEY)
+def know_staged() -> str:
+    """Statistics for the planner, of the two columns that it asks about."""
+    return f"ANALYZE {STAGED} ({quoted(KEY)}, {quoted(VERSION)})"
+
+
+def grant_memory() -> str:
+    """More memory for the statements of this transaction."""
+    return f"SET LOCAL work_mem = {literal(MERGE_WORK_MEM)}"
+
+
+def count_inserted(sobject: str) -> str:
+    """Rows that this transaction has inserted, by the server's own count; null where it does not count.
+
+    The count saves a second join of all staged keys: MERGE tells only the sum of inserted and updated rows.
+    """
     return (
-        f"SELECT count(DISTINCT s.{key}) FROM {STAGED} AS s "
-        f"WHERE NOT EXISTS (SELECT FROM {quoted_table(sobject)} AS t WHERE t.{key} = s.{key})"
+        "SELECT CASE WHEN current_setting('track_counts')::boolean THEN pg_stat_get_xact_tuples_inserted("
+        f"{literal(quoted_table(sobject))}::regclass) END"
     )
 
 
 def merge(sobject: str, types: Mapping[str, str]) -> str:
-    """One MERGE of the newest staged row of each key, where it is newer than the table's."""
+    """One MERGE of the newest staged row of each key, where it is newer than the table's.
+
+    A window that is read again brings mostly what the table has: that is left out before anything is sorted.
+    """
     key, version = quoted(KEY), quoted(VERSION)
     values = {
         quoted(name): f"s.{quoted(name)}" + ("::jsonb" if kind == "jsonb" else "")
@@ -95,8 +130,10 @@ def merge(sobject: str, types: Mapping[str, str]) -> str:
     # bytewise order needs no collation; of equal versions the row that came last counts
     return (
         f"MERGE INTO {quoted_table(sobject)} AS t USING ("
-        f'SELECT DISTINCT ON ({key} COLLATE "C") * FROM {STAGED} '
-        f'ORDER BY {key} COLLATE "C", {version} DESC NULLS LAST, ctid DESC) AS s '
+        f'SELECT DISTINCT ON (n.{key} COLLATE "C") n.* FROM {STAGED} AS n '
+        f"LEFT JOIN {quoted_table(sobject)} AS o ON o.{key} = n.{key} "
+        f"WHERE o.{key} IS NULL OR n.{version} > o.{version} "
+        f'ORDER BY n.{key} COLLATE "C", n.{version} DESC NULLS LAST, n.ctid DESC) AS s '
         f"ON t.{key} = s.{key} "
         f"WHEN MATCHED AND s.{version} > t.{version} "
         f"THEN UPDATE SET {assignments}, _extracted_at = now() "

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -108,29 +109,34 @@ def _merge(cursor: Cursor, sobject: str, rows: PostgresRows) -> MergeResult:
     types = raw_tables.column_types(rows.schema)
     cursor.execute(raw_tables.create_staging(types))
     staged = cursor.adbc_ingest("staged", rows.reader(), mode="append", temporary=True)
-    cursor.execute(f"ANALYZE {raw_tables.STAGED}")
+    cursor.execute(raw_tables.know_staged())
     _shape_table(cursor, sobject, types)
     # readers go on; other writers wait, so that a key is not inserted twice
     cursor.execute(f"LOCK TABLE {raw_tables.quoted_table(sobject)} IN SHARE ROW EXCLUSIVE MODE")
-    inserted = _one(cursor, raw_tables.count_new_keys(sobject))
+    cursor.execute(raw_tables.grant_memory())
     cursor.execute(raw_tables.merge(sobject, types))
-    updated = cursor.rowcount - inserted
+    merged = cursor.rowcount
+    inserted = _one(cursor, raw_tables.count_inserted(sobject))
+    if inserted is None:
+        raise WarehouseError(
+            f"{raw_tables.table_name(sobject)} was not merged, since the server does not count rows: set its "
+            "parameter track_counts to on."
+        )
     return MergeResult(
         staged=staged,
         inserted=inserted,
-        updated=updated,
-        unchanged=staged - inserted - updated,
+        updated=merged - inserted,
+        unchanged=staged - merged,
         nul_values=rows.nul_values,
     )
 
 
 def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
-    # CREATE ... IF NOT EXISTS of one name by two sessions can collide: one at a time
-    lock_name = raw_tables.literal(raw_tables.SCHEMA)
-    _one(cursor, f"SELECT pg_advisory_xact_lock(hashtext({lock_name})) IS NULL")
     # asked first, since the statement needs a right on the database even where the schema exists
-    if not _one(cursor, f"SELECT to_regnamespace({lock_name}) IS NOT NULL"):
-        cursor.execute(f"CREATE SCHEMA {raw_tables.SCHEMA}")
+    if not _one(cursor, raw_tables.count_schema()):
+        _one_at_a_time(cursor, raw_tables.SCHEMA)
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {raw_tables.SCHEMA}")
+    _one_at_a_time(cursor, raw_tables.table_name(sobject))
     cursor.execute(raw_tables.create_table(sobject))
     cursor.execute(raw_tables.select_columns(sobject))
     present = dict(cursor.fetchall())
@@ -145,13 +151,18 @@ def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
             )
 
 
+def _one_at_a_time(cursor: Cursor, name: str) -> None:
+    """Until the transaction ends: CREATE ... IF NOT EXISTS of one name by two sessions can collide."""
+    _one(cursor, f"SELECT pg_advisory_xact_lock(hashtext({raw_tables.literal(name)})) IS NULL")
+
+
 def _check_schema(table: str, schema: pa.Schema) -> None:
     for name in (raw_tables.KEY, raw_tables.VERSION):
         if name not in schema.names:
             raise WarehouseError(f"{table} is merged by {name}, which the rows lack: extract that field too.")
 
 
-def _one(cursor: Cursor, statement: str) -> int:
+def _one(cursor: Cursor, statement: str) -> Any:
     cursor.execute(statement)
     row = cursor.fetchone()
     assert row is not None

@@ -32,6 +32,7 @@ from sf_pipelines.local.postgres import EmbeddedPostgres
 ROWS = 1_000_000
 BATCH_ROWS = 50_000
 LIMIT_SECONDS = 20.0
+SERVER_PROCESS_SECONDS = 10
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 TEXTS = ("Name", "Type", "Industry", "BillingStreet", "BillingCity", "BillingCountry", "Phone", "Website")
@@ -105,21 +106,29 @@ def _figures(result: MergeResult, used: Used, engine: Engine) -> list[str]:
 @contextmanager
 def _measured(engine: Engine) -> Generator[Used]:
     used = Used()
-    usage, server = getrusage(RUSAGE_SELF), _server_cpu(engine)
+    postmaster = _postmaster(engine)
+    processes = set(postmaster.children())
+    usage, server = getrusage(RUSAGE_SELF), _server_cpu(postmaster)
     started = perf_counter()
     yield used
     used.wall = perf_counter() - started
-    used.server_cpu = _server_cpu(engine) - server
+    # the server counts the time of a connection's process when that has ended
+    psutil.wait_procs(set(postmaster.children()) - processes, timeout=SERVER_PROCESS_SECONDS)
+    used.server_cpu = _server_cpu(postmaster) - server
     after = getrusage(RUSAGE_SELF)
     used.client_cpu = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
 
 
-def _server_cpu(engine: Engine) -> float:
-    """Of all processes of the server, those that have ended included."""
+def _postmaster(engine: Engine) -> psutil.Process:
     with engine.connect() as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     postmaster = psutil.Process(pid).parent()
     assert postmaster is not None
+    return postmaster
+
+
+def _server_cpu(postmaster: psutil.Process) -> float:
+    """Of all processes of the server, those that have ended included."""
     own = postmaster.cpu_times()
     living = [child.cpu_times() for child in postmaster.children()]
     return own.children_user + own.children_system + sum(each.user + each.system for each in living)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
+from multiprocessing import get_context
 from typing import Any
 
+import psycopg2
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
@@ -30,6 +32,20 @@ def _rows(*rows: tuple[str | None, str | None, datetime]) -> list[pa.RecordBatch
 
 def _merge(url: str, batches: Sequence[pa.RecordBatch]) -> MergeResult:
     return merge_into_raw(url, sobject="Thing__c", schema=NARROW, batches=batches)
+
+
+ROWS_OF_WRITER = 500
+
+
+def _version(row: int, writer: int) -> int:
+    """Which of four writers has the newest version differs from row to row."""
+    return (row * 7 + writer * 13) % 29
+
+
+def _write_versions(url: str, writer: int) -> MergeResult:
+    versions = ((row, _version(row, writer)) for row in range(ROWS_OF_WRITER))
+    rows = [(f"{row:04d}", str(version), NOON + timedelta(days=version)) for row, version in versions]
+    return _merge(url, _rows(*rows))
 
 
 def _names(engine: Engine) -> dict[str, str]:
@@ -200,6 +216,66 @@ def test_two_writers_of_one_object_lose_nothing(database_url: str) -> None:
     assert sum(result.inserted for result in results) == 600
     assert sum(result.updated for result in results) == 0
     assert warehouse_count(database_url, "Thing__c", None) == 600
+
+
+def test_processes_that_write_at_once_leave_the_newest_version_of_every_row(
+    database_url: str, engine: Engine
+) -> None:
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(_write_versions, [database_url] * 4, range(4)))
+
+    assert sum(result.inserted for result in results) == ROWS_OF_WRITER
+    assert sum(result.staged for result in results) == 4 * ROWS_OF_WRITER
+    newest = {
+        f"{row:04d}": str(max(_version(row, writer) for writer in range(4))) for row in range(ROWS_OF_WRITER)
+    }
+    assert _names(engine) == newest
+
+
+def test_a_writer_of_one_object_does_not_wait_for_a_writer_of_another(database_url: str) -> None:
+    """One lock for all tables once made every merge wait for the longest."""
+    _merge(database_url, [])
+    other = arrow_schema(describe(Id="id", SystemModstamp="datetime"), ("Id", "SystemModstamp"))
+    merge_into_raw(database_url, sobject="Other__c", schema=other, batches=[])
+    with psycopg2.connect(database_url.replace("+psycopg2", "")) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('raw.other__c'))")
+        cursor.execute("LOCK TABLE raw.other__c IN SHARE ROW EXCLUSIVE MODE")
+
+        assert _merge(database_url, _rows(("1", "a", NOON))).inserted == 1
+        connection.rollback()
+    connection.close()
+
+
+def test_changed_rows_find_room_beside_themselves_so_that_the_table_hardly_grows(
+    database_url: str, engine: Engine
+) -> None:
+    def size() -> int:
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT pg_relation_size('raw.thing__c')")).scalar_one()
+
+    sizes: list[int] = []
+    for version in range(4):
+        moment = NOON + timedelta(days=version)
+        rows = [(f"{number:05d}", f"version {version}", moment) for number in range(5_000)]
+        assert _merge(database_url, _rows(*rows)).staged == 5_000
+        sizes.append(size())
+
+    assert sizes[-1] < 1.1 * sizes[0]
+
+
+def test_a_server_that_does_not_count_rows_is_refused_before_anything_is_merged(
+    database_url: str, engine: Engine
+) -> None:
+    _merge(database_url, _rows(("1", "a", NOON)))
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} SET track_counts = off"))
+
+    with pytest.raises(WarehouseError, match="set its parameter track_counts to on"):
+        _merge(database_url, _rows(("2", "b", NOON)))
+
+    assert _names(engine) == {"1": "a"}
 
 
 def test_a_window_counts_from_its_start_to_before_its_end(database_url: str) -> None:
