@@ -13,6 +13,11 @@ SCHEMA = "raw"
 KEY, VERSION = "Id", "SystemModstamp"
 STAGED = "pg_temp.staged"
 
+CHANGED_AT, CHANGE_ORIGIN = "_changed_at", "_change_origin"
+BOOKKEEPING = {CHANGED_AT: "timestamp with time zone", CHANGE_ORIGIN: "text"}
+"""Columns of ours: as of when a row is known by change events or a repair, null where an extract wrote it;
+and who made the newest change that an event told of."""
+
 # spelled as information_schema spells them, so that the two can be compared
 _COLUMN_TYPES = (
     (pa.types.is_boolean, "boolean"),
@@ -63,7 +68,9 @@ def create_table(sobject: str) -> str:
     """The table with its key; other columns are added as schemas bring them."""
     return (
         f"CREATE TABLE IF NOT EXISTS {quoted_table(sobject)} "
-        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL)"
+        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL, "
+        + ", ".join(f"{name} {kind}" for name, kind in BOOKKEEPING.items())
+        + ")"
     )
 
 
@@ -85,7 +92,10 @@ def count_new_keys(sobject: str) -> str:
 
 
 def merge(sobject: str, types: Mapping[str, str]) -> str:
-    """One MERGE of the newest staged row of each key, where it is newer than the table's."""
+    """One MERGE of the newest staged row of each key, where it is newer than the table's.
+
+    Of the same version, a row that change events wrote makes way too: they carry no formulas, for instance.
+    """
     key, version = quoted(KEY), quoted(VERSION)
     values = {
         quoted(name): f"s.{quoted(name)}" + ("::jsonb" if kind == "jsonb" else "")
@@ -98,8 +108,10 @@ def merge(sobject: str, types: Mapping[str, str]) -> str:
         f'SELECT DISTINCT ON ({key} COLLATE "C") * FROM {STAGED} '
         f'ORDER BY {key} COLLATE "C", {version} DESC NULLS LAST, ctid DESC) AS s '
         f"ON t.{key} = s.{key} "
-        f"WHEN MATCHED AND s.{version} > t.{version} "
-        f"THEN UPDATE SET {assignments}, _extracted_at = now() "
+        f"WHEN MATCHED AND (s.{version} > t.{version} "
+        f"OR (s.{version} = t.{version} AND t.{CHANGED_AT} IS NOT NULL)) "
+        f"THEN UPDATE SET {assignments}, _extracted_at = now(), {CHANGED_AT} = NULL, "
+        f"{CHANGE_ORIGIN} = CASE WHEN s.{version} = t.{version} THEN t.{CHANGE_ORIGIN} END "
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(values)}, _extracted_at) "
         f"VALUES ({', '.join(values.values())}, now())"
     )

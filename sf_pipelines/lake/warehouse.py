@@ -135,7 +135,7 @@ def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
     cursor.execute(raw_tables.select_columns(sobject))
     present = dict(cursor.fetchall())
     table = raw_tables.quoted_table(sobject)
-    for name, kind in types.items():
+    for name, kind in {**types, **raw_tables.BOOKKEEPING}.items():
         if name not in present:
             cursor.execute(f"ALTER TABLE {table} ADD COLUMN {raw_tables.quoted(name)} {kind}")
         elif present[name] != kind:
