@@ -5,7 +5,7 @@ Opens nothing and runs nothing; `warehouse` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -96,6 +96,42 @@ def merge(sobject: str, types: Mapping[str, str]) -> str:
 
     Of the same version, a row that change events wrote makes way too: they carry no formulas, for instance.
     """
+    version = quoted(VERSION)
+    is_newer = f"(s.{version} > t.{version} OR (s.{version} = t.{version} AND t.{CHANGED_AT} IS NOT NULL))"
+    return _merge(sobject, types, is_newer, "NULL")
+
+
+def overwrite(sobject: str, types: Mapping[str, str], known_at: str) -> str:
+    """One MERGE of the newest staged row of each key over whatever the table has.
+
+    Args:
+        known_at: a literal: the moment, by the org's clock, from which on the rows were read.
+    """
+    return _merge(sobject, types, "true", f"{known_at}::timestamptz")
+
+
+def mark_gone(sobject: str, known_at: str, ids: Sequence[str] | None) -> str:
+    """Rows that are not among the staged keys, and were not heard of since a moment, are deleted.
+
+    Args:
+        ids: the only rows to look at; None for all.
+    """
+    key, version = quoted(KEY), quoted(VERSION)
+    among = "" if ids is None else f" AND t.{key} = {any_of(ids)}"
+    return (
+        f'UPDATE {quoted_table(sobject)} AS t SET "IsDeleted" = true, {CHANGED_AT} = {known_at}::timestamptz '
+        f'WHERE t."IsDeleted" IS NOT TRUE '
+        f"AND coalesce(greatest(t.{CHANGED_AT}, t.{version}), '-infinity') <= {known_at}::timestamptz "
+        f"AND NOT EXISTS (SELECT FROM {STAGED} AS s WHERE s.{key} = t.{key}){among}"
+    )
+
+
+def any_of(ids: Sequence[str]) -> str:
+    """What an Id is compared with, to be one of these."""
+    return f"ANY(ARRAY[{', '.join(map(literal, ids))}]::text[])"
+
+
+def _merge(sobject: str, types: Mapping[str, str], condition: str, changed_at: str) -> str:
     key, version = quoted(KEY), quoted(VERSION)
     values = {
         quoted(name): f"s.{quoted(name)}" + ("::jsonb" if kind == "jsonb" else "")
@@ -108,12 +144,11 @@ def merge(sobject: str, types: Mapping[str, str]) -> str:
         f'SELECT DISTINCT ON ({key} COLLATE "C") * FROM {STAGED} '
         f'ORDER BY {key} COLLATE "C", {version} DESC NULLS LAST, ctid DESC) AS s '
         f"ON t.{key} = s.{key} "
-        f"WHEN MATCHED AND (s.{version} > t.{version} "
-        f"OR (s.{version} = t.{version} AND t.{CHANGED_AT} IS NOT NULL)) "
-        f"THEN UPDATE SET {assignments}, _extracted_at = now(), {CHANGED_AT} = NULL, "
+        f"WHEN MATCHED AND {condition} "
+        f"THEN UPDATE SET {assignments}, _extracted_at = now(), {CHANGED_AT} = {changed_at}, "
         f"{CHANGE_ORIGIN} = CASE WHEN s.{version} = t.{version} THEN t.{CHANGE_ORIGIN} END "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(values)}, _extracted_at) "
-        f"VALUES ({', '.join(values.values())}, now())"
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(values)}, _extracted_at, {CHANGED_AT}) "
+        f"VALUES ({', '.join(values.values())}, now(), {changed_at})"
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, column, insert, table, text, update
+from sqlalchemy import Connection, column, insert, null, table, text, update
+from sqlalchemy.dialects.postgresql import dialect
 
 from sf_pipelines.ledger.change_queries import due_changes
 from sf_pipelines.ledger.change_tables import change_event
@@ -80,19 +81,20 @@ def mark_staged(connection: Connection, *, applied_at: datetime) -> int:
     return connection.execute(text(_MARK), {"applied_at": applied_at}).rowcount
 
 
-def reopen_changes(connection: Connection, sobject: str, *, since: datetime) -> int:
-    """Have events merged once more that were committed at a time or later; gives how many.
+def reopening(sobject: str, *, since: datetime) -> str:
+    """The statement that has an object's events merged once more that were committed at a time or later.
 
-    For rows that were read while they may have been changing: merged in order again, they end at the newest
-    state.
+    For the transaction that writes rows which may have been changing while they were read: merged in order
+    again, they end at the newest state.
     """
     events = change_event
-    return connection.execute(
+    statement = (
         update(events)
         .where(
             events.c.sobject == sobject,
             events.c.applied_at.is_not(None),
             events.c.commit_timestamp >= since,
         )
-        .values(applied_at=None)
-    ).rowcount
+        .values(applied_at=null())
+    )
+    return str(statement.compile(dialect=dialect(), compile_kwargs={"literal_binds": True}))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine, text
 
@@ -16,6 +17,7 @@ from sf_pipelines.emulator.server import EmulatorServer
 from sf_pipelines.lake.json_pages import json_page_to_batch
 from sf_pipelines.lake.types import arrow_schema
 from sf_pipelines.ledger.change_verbs import ChangeLedger
+from sf_pipelines.model.gap import GapProof
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.model.sync import ExtractSync
 from sf_pipelines.rails.client import connect_changes
@@ -87,7 +89,7 @@ class ChangeScene:
         raise AssertionError("it did not come to that in time")
 
     def caught_up(self) -> None:
-        """Everything that the org has committed until now is in the ledger: a last write has arrived whole."""
+        """All that the org has committed until now is in the ledger: a last write has arrived whole."""
         (id_,) = self.insert("Account", {"Name": "the last one"})
         statement = (
             f"SELECT count(*) FROM ledger.change_event WHERE record_ids @> ARRAY['{id_}'] "
@@ -97,6 +99,14 @@ class ChangeScene:
 
     def merge(self, sobject: str = "Account", **options: Any) -> ChangeMerge:
         return merge_changes(self.engine, sobject, CHANNEL, **options)
+
+    def close(self, gap_id: UUID) -> None:
+        """End a gap that the test is not about."""
+        ledger = ChangeLedger(self.engine)
+        ledger.record_repair(gap_id, run_id=None)
+        ledger.close_gap(
+            gap_id, GapProof(org_rows=0, rows_before=0, rows_after=0, rows_repaired=0, rows_deleted=0)
+        )
 
     def scalar(self, statement: str) -> Any:
         with self.engine.begin() as connection:
@@ -118,7 +128,7 @@ class ChangeScene:
         return {row["Id"]: row for row in rows}
 
     def differences(self, sobject: str = "Account") -> dict[str, Any]:
-        """Id to field to both values, wherever warehouse and org differ in what events carry; {} is agreement.
+        """Id to field to both values, where warehouse and org differ in what events carry; {} is agreement.
 
         A row in the recycle bin was stamped by its delete, which tells only when it was committed: the two
         are milliseconds apart.
