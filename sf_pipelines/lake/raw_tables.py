@@ -5,7 +5,7 @@ Opens nothing and runs nothing; `warehouse` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -22,6 +22,11 @@ no new entry in the index, and the table does not grow.
 
 MERGE_WORK_MEM = "256MB"
 """Memory for one sort or hash of a merge, on the server, whose default of 4 MB means files on disk."""
+
+CHANGED_AT, CHANGE_ORIGIN = "_changed_at", "_change_origin"
+BOOKKEEPING = {CHANGED_AT: "timestamp with time zone", CHANGE_ORIGIN: "text"}
+"""Columns of ours: as of when a row is known by change events or a repair, null where an extract wrote it;
+and who made the newest change that an event told of."""
 
 # spelled as information_schema spells them, so that the two can be compared
 _COLUMN_TYPES = (
@@ -73,8 +78,9 @@ def create_table(sobject: str) -> str:
     """The table with its key; other columns are added as schemas bring them."""
     return (
         f"CREATE TABLE IF NOT EXISTS {quoted_table(sobject)} "
-        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL) "
-        f"WITH (fillfactor = {FILLFACTOR})"
+        f"({quoted(KEY)} text PRIMARY KEY, _extracted_at timestamptz NOT NULL, "
+        + ", ".join(f"{name} {kind}" for name, kind in BOOKKEEPING.items())
+        + f") WITH (fillfactor = {FILLFACTOR})"
     )
 
 
@@ -95,9 +101,9 @@ def select_columns(sobject: str) -> str:
     )
 
 
-def know_staged() -> str:
-    """Statistics for the planner, of the two columns that it asks about."""
-    return f"ANALYZE {STAGED} ({quoted(KEY)}, {quoted(VERSION)})"
+def know_staged(types: Mapping[str, str]) -> str:
+    """Statistics for the planner, of the columns that it asks about."""
+    return f"ANALYZE {STAGED} ({', '.join(quoted(name) for name in (KEY, VERSION) if name in types)})"
 
 
 def grant_memory() -> str:
@@ -120,7 +126,48 @@ def merge(sobject: str, types: Mapping[str, str]) -> str:
     """One MERGE of the newest staged row of each key, where it is newer than the table's.
 
     A window that is read again brings mostly what the table has: that is left out before anything is sorted.
+    Of the same version, a row that change events wrote makes way too: they carry no formulas, for instance.
     """
+    version = quoted(VERSION)
+
+    def is_newer(staged: str, old: str) -> str:
+        is_same = f"{staged}.{version} = {old}.{version} AND {old}.{CHANGED_AT} IS NOT NULL"
+        return f"({staged}.{version} > {old}.{version} OR ({is_same}))"
+
+    return _merge(sobject, types, is_newer, "NULL")
+
+
+def overwrite(sobject: str, types: Mapping[str, str], known_at: str) -> str:
+    """One MERGE of the newest staged row of each key over whatever the table has.
+
+    Args:
+        known_at: a literal: the moment, by the org's clock, from which on the rows were read.
+    """
+    return _merge(sobject, types, lambda staged, old: "true", f"{known_at}::timestamptz")
+
+
+def mark_gone(sobject: str, known_at: str, ids: Sequence[str] | None) -> str:
+    """Rows that are not among the staged keys, and were not heard of since a moment, are deleted.
+
+    Args:
+        ids: the only rows to look at; None for all.
+    """
+    key, version = quoted(KEY), quoted(VERSION)
+    among = "" if ids is None else f" AND t.{key} = {any_of(ids)}"
+    return (
+        f'UPDATE {quoted_table(sobject)} AS t SET "IsDeleted" = true, {CHANGED_AT} = {known_at}::timestamptz '
+        f'WHERE t."IsDeleted" IS NOT TRUE '
+        f"AND coalesce(greatest(t.{CHANGED_AT}, t.{version}), '-infinity') <= {known_at}::timestamptz "
+        f"AND NOT EXISTS (SELECT FROM {STAGED} AS s WHERE s.{key} = t.{key}){among}"
+    )
+
+
+def any_of(ids: Sequence[str]) -> str:
+    """What an Id is compared with, to be one of these."""
+    return f"ANY(ARRAY[{', '.join(map(literal, ids))}]::text[])"
+
+
+def _merge(sobject: str, types: Mapping[str, str], counts: Callable[[str, str], str], changed_at: str) -> str:
     key, version = quoted(KEY), quoted(VERSION)
     values = {
         quoted(name): f"s.{quoted(name)}" + ("::jsonb" if kind == "jsonb" else "")
@@ -132,13 +179,14 @@ def merge(sobject: str, types: Mapping[str, str]) -> str:
         f"MERGE INTO {quoted_table(sobject)} AS t USING ("
         f'SELECT DISTINCT ON (n.{key} COLLATE "C") n.* FROM {STAGED} AS n '
         f"LEFT JOIN {quoted_table(sobject)} AS o ON o.{key} = n.{key} "
-        f"WHERE o.{key} IS NULL OR n.{version} > o.{version} "
+        f"WHERE o.{key} IS NULL OR {counts('n', 'o')} "
         f'ORDER BY n.{key} COLLATE "C", n.{version} DESC NULLS LAST, n.ctid DESC) AS s '
         f"ON t.{key} = s.{key} "
-        f"WHEN MATCHED AND s.{version} > t.{version} "
-        f"THEN UPDATE SET {assignments}, _extracted_at = now() "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(values)}, _extracted_at) "
-        f"VALUES ({', '.join(values.values())}, now())"
+        f"WHEN MATCHED AND {counts('s', 't')} "
+        f"THEN UPDATE SET {assignments}, _extracted_at = now(), {CHANGED_AT} = {changed_at}, "
+        f"{CHANGE_ORIGIN} = CASE WHEN s.{version} = t.{version} THEN t.{CHANGE_ORIGIN} END "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(values)}, _extracted_at, {CHANGED_AT}) "
+        f"VALUES ({', '.join(values.values())}, now(), {changed_at})"
     )
 
 

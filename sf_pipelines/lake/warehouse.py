@@ -5,7 +5,7 @@ The newer SystemModstamp wins, so that a window may be read again, late or twice
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ def merge_into_raw(
     _check_schema(table, schema)
     rows = PostgresRows(schema, batches)
     try:
-        with _connected(database_url, f"{table} could not be merged and is as it was") as cursor:
+        with connected(database_url, f"{table} could not be merged and is as it was") as cursor:
             return _merge(cursor, sobject, rows)
     except WarehouseError:
         # a failure of the batches comes back from the driver as its own error, without its sentence
@@ -85,14 +85,14 @@ def warehouse_count(database_url: str, sobject: str, window: Window | None) -> i
     if window is not None:
         version = raw_tables.quoted(raw_tables.VERSION)
         statement += f" WHERE {version} >= {_moment(window.start)} AND {version} < {_moment(window.end)}"
-    with _connected(database_url, f"{raw_tables.table_name(sobject)} cannot be counted") as cursor:
-        if _one(cursor, f"SELECT to_regclass({raw_tables.literal(table)}) IS NOT NULL"):
-            return _one(cursor, statement)
+    with connected(database_url, f"{raw_tables.table_name(sobject)} cannot be counted") as cursor:
+        if one_value(cursor, f"SELECT to_regclass({raw_tables.literal(table)}) IS NOT NULL"):
+            return one_value(cursor, statement)
         return 0
 
 
 @contextmanager
-def _connected(database_url: str, failed: str) -> Generator[Cursor]:
+def connected(database_url: str, failed: str) -> Generator[Cursor]:
     """One transaction; committed at the end of the block, rolled back on an error."""
     try:
         with adbc.connect(_libpq_url(database_url)) as connection, connection.cursor() as cursor:
@@ -106,17 +106,25 @@ def _connected(database_url: str, failed: str) -> Generator[Cursor]:
 
 
 def _merge(cursor: Cursor, sobject: str, rows: PostgresRows) -> MergeResult:
-    types = raw_tables.column_types(rows.schema)
-    cursor.execute(raw_tables.create_staging(types))
-    staged = cursor.adbc_ingest("staged", rows.reader(), mode="append", temporary=True)
-    cursor.execute(raw_tables.know_staged())
+    return write_staged(cursor, sobject, rows, lambda types: raw_tables.merge(sobject, types))
+
+
+def write_staged(
+    cursor: Cursor, sobject: str, rows: PostgresRows, statement: Callable[[dict[str, str]], str]
+) -> MergeResult:
+    """Stage rows, shape the table for them, and write them by the statement for their columns.
+
+    Raises:
+        WarehouseError: a column has changed its type, or the server does not count rows.
+    """
+    types, staged = stage(cursor, rows)
     _shape_table(cursor, sobject, types)
     # readers go on; other writers wait, so that a key is not inserted twice
     cursor.execute(f"LOCK TABLE {raw_tables.quoted_table(sobject)} IN SHARE ROW EXCLUSIVE MODE")
     cursor.execute(raw_tables.grant_memory())
-    cursor.execute(raw_tables.merge(sobject, types))
+    cursor.execute(statement(types))
     merged = cursor.rowcount
-    inserted = _one(cursor, raw_tables.count_inserted(sobject))
+    inserted = one_value(cursor, raw_tables.count_inserted(sobject))
     if inserted is None:
         raise WarehouseError(
             f"{raw_tables.table_name(sobject)} was not merged, since the server does not count rows: set its "
@@ -131,9 +139,18 @@ def _merge(cursor: Cursor, sobject: str, rows: PostgresRows) -> MergeResult:
     )
 
 
+def stage(cursor: Cursor, rows: PostgresRows) -> tuple[dict[str, str], int]:
+    """Copy rows into the staging table; gives its columns and how many rows it has."""
+    types = raw_tables.column_types(rows.schema)
+    cursor.execute(raw_tables.create_staging(types))
+    staged = cursor.adbc_ingest("staged", rows.reader(), mode="append", temporary=True)
+    cursor.execute(raw_tables.know_staged(types))
+    return types, staged
+
+
 def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
     # asked first, since the statement needs a right on the database even where the schema exists
-    if not _one(cursor, raw_tables.count_schema()):
+    if not one_value(cursor, raw_tables.count_schema()):
         _one_at_a_time(cursor, raw_tables.SCHEMA)
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {raw_tables.SCHEMA}")
     _one_at_a_time(cursor, raw_tables.table_name(sobject))
@@ -141,7 +158,7 @@ def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
     cursor.execute(raw_tables.select_columns(sobject))
     present = dict(cursor.fetchall())
     table = raw_tables.quoted_table(sobject)
-    for name, kind in types.items():
+    for name, kind in {**types, **raw_tables.BOOKKEEPING}.items():
         if name not in present:
             cursor.execute(f"ALTER TABLE {table} ADD COLUMN {raw_tables.quoted(name)} {kind}")
         elif present[name] != kind:
@@ -153,7 +170,7 @@ def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
 
 def _one_at_a_time(cursor: Cursor, name: str) -> None:
     """Until the transaction ends: CREATE ... IF NOT EXISTS of one name by two sessions can collide."""
-    _one(cursor, f"SELECT pg_advisory_xact_lock(hashtext({raw_tables.literal(name)})) IS NULL")
+    one_value(cursor, f"SELECT pg_advisory_xact_lock(hashtext({raw_tables.literal(name)})) IS NULL")
 
 
 def _check_schema(table: str, schema: pa.Schema) -> None:
@@ -162,7 +179,8 @@ def _check_schema(table: str, schema: pa.Schema) -> None:
             raise WarehouseError(f"{table} is merged by {name}, which the rows lack: extract that field too.")
 
 
-def _one(cursor: Cursor, statement: str) -> Any:
+def one_value(cursor: Cursor, statement: str) -> Any:
+    """The only value of a query."""
     cursor.execute(statement)
     row = cursor.fetchone()
     assert row is not None

@@ -6,13 +6,13 @@ connection belong into a transaction of the caller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, and_, exists, func, or_, select
+from sqlalchemy import Column, Connection, Engine, Select, and_, exists, func, or_, select
 
 from sf_pipelines.ledger.change_tables import change_event, event_schema, gap, replay_position, stream_start
 from sf_pipelines.ledger.engine import LedgerError, transaction
@@ -128,17 +128,31 @@ def channel_states(engine: Engine) -> list[ChannelState]:
 
 
 def pending_changes(connection: Connection, sobject: str, *, limit: int) -> list[PendingChange]:
-    """Events to merge into an object's table, in the order of the stream.
+    """Events to merge into an object's table, in the order of the stream; see `due_changes`."""
+    statement = due_changes(connection, sobject, _columns(change_event, PendingChange), limit=limit)
+    ordered = statement.order_by(change_event.c.id)
+    return [PendingChange(**row) for row in connection.execute(ordered).mappings()]
+
+
+def due_changes(
+    connection: Connection, sobject: str, columns: Sequence[Column[Any]], *, limit: int
+) -> Select[Any]:
+    """The query for events to merge into an object's table.
 
     Only whole transactions: one that is still being stored is left out, and one that the limit would cut
     comes whole, which makes the list longer. Events that could not be read are never among them.
     """
-    table, statement = change_event.c, _waiting(sobject).order_by(change_event.c.id)
-    last = connection.execute(statement.offset(limit - 1).limit(1)).one_or_none()
-    if last is not None:
-        of_last = and_(table.channel == last.channel, table.transaction_key == last.transaction_key)
-        statement = statement.where(or_(table.id <= last.id, of_last))
-    return [PendingChange(**row) for row in connection.execute(statement).mappings()]
+    table, statement = change_event.c, _waiting(sobject, columns)
+    last = connection.execute(
+        _waiting(sobject, (table.id, table.channel, table.transaction_key))
+        .order_by(table.id)
+        .offset(limit - 1)
+        .limit(1)
+    ).one_or_none()
+    if last is None:
+        return statement
+    of_last = and_(table.channel == last.channel, table.transaction_key == last.transaction_key)
+    return statement.where(or_(table.id <= last.id, of_last))
 
 
 def open_gaps(engine: Engine, *, sobject: str | None = None) -> list[GapRow]:
@@ -197,7 +211,22 @@ def stored_schema(engine: Engine, schema_id: str) -> str | None:
         return connection.execute(statement).scalar_one_or_none()
 
 
-def _waiting(sobject: str) -> Any:
+def schema_of(connection: Connection, schema_id: str) -> str:
+    """An Avro schema as JSON text.
+
+    Raises:
+        LedgerError: the ledger does not hold it.
+    """
+    statement = select(event_schema.c.schema_json).where(event_schema.c.schema_id == schema_id)
+    found = connection.execute(statement).scalar_one_or_none()
+    if found is None:
+        raise LedgerError(
+            f"The ledger has events of schema {schema_id} and not the schema itself: keep it by keep_schema."
+        )
+    return found
+
+
+def _waiting(sobject: str, columns: Sequence[Column[Any]]) -> Select[Any]:
     """Readable events of an object that are not merged, and whose transaction is stored whole."""
     table, position = change_event, replay_position
     is_partial = exists(
@@ -205,7 +234,7 @@ def _waiting(sobject: str) -> Any:
             position.c.channel == table.c.channel, position.c.open_transaction == table.c.transaction_key
         )
     )
-    return select(*_columns(table, PendingChange)).where(
+    return select(*columns).where(
         table.c.sobject == sobject,
         table.c.applied_at.is_(None),
         table.c.change_type.is_not(None),

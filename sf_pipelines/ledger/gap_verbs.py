@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, or_, select, update
 
 from sf_pipelines.ledger.change_tables import gap as gap_table
 from sf_pipelines.ledger.engine import LedgerError, transaction
@@ -114,6 +114,24 @@ def put_gap(connection: Connection, gap: Gap, *, now: datetime) -> UUID:
     gap_id = uuid4()
     connection.execute(insert(gap_table).values(**_values(gap), id=gap_id, opened_at=now))
     return gap_id
+
+
+def has_whole_gap(connection: Connection, sobject: str) -> bool:
+    """Whether a gap is open whose repair reads every record of an object."""
+    table = gap_table.c
+    return (
+        connection.execute(
+            select(gap_table.c.id)
+            .where(
+                table.closed_at.is_(None),
+                or_(table.sobject == sobject, table.sobject.is_(None)),
+                table.record_ids.is_(None),
+                table.from_timestamp.is_(None),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
 
 
 def _widenable(connection: Connection, gap: Gap) -> Any:

@@ -92,6 +92,25 @@ StreamedEvent = ChangeEvent | UndecodableEvent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EventLeaf:
+    """One value that events of a schema can carry, by the name that the object's describe gives it.
+
+    Attributes:
+        avro_type: e.g. `string`, `double`, `long`, without its null.
+        doc_type: Salesforce's own type by the schema's doc, e.g. `DateTime`; None where it is silent.
+        compound: the compound field that it is a part of, and part: its name within that; None for others.
+        is_alternative: whether the compound field can hold a text in place of its parts.
+    """
+
+    name: str
+    avro_type: str
+    doc_type: str | None = None
+    compound: str | None = None
+    part: str | None = None
+    is_alternative: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReplayPosition:
     """How far a channel is stored.
 

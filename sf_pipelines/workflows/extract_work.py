@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from sf_pipelines.lake.filesystems import lake_uri
 from sf_pipelines.lake.parquet import ParquetSink, remove_file
 from sf_pipelines.lake.tally import Tally
+from sf_pipelines.lake.warehouse import MergeResult, merge_into_raw
 from sf_pipelines.ledger.extract_book import ExtractBook, Page, Part
 from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.describe import SObjectDescribe
@@ -27,6 +29,7 @@ class ExtractWork:
         attempt: number of this process among those that worked on the run.
         folder: path of the run's files within the lake.
         include_deleted: whether rows in the recycle bin are read too.
+        merge: what brings rows into the warehouse, called as `merge_into_raw` is.
     """
 
     sync: ExtractSync
@@ -39,6 +42,7 @@ class ExtractWork:
     decision: Decision
     folder: str
     include_deleted: bool
+    merge: Callable[..., MergeResult] = merge_into_raw
 
     @property
     def counter(self) -> Counter:

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from sf_pipelines.lake.errors import CsvError, MisfitError
 from sf_pipelines.lake.parquet import read_parquet
-from sf_pipelines.lake.warehouse import merge_into_raw
 from sf_pipelines.ledger.extract_book import Part
 from sf_pipelines.model.extract import ReadTrouble, Span
 from sf_pipelines.model.rail import Rail
@@ -59,7 +58,7 @@ def _store(work: ExtractWork, part: Part) -> None:
 def _merge(work: ExtractWork, part: Part) -> None:
     pages = work.book.pages(work.run_id, part.number)
     uris = [page.uri for page in pages if page.uri is not None]
-    merge = merge_into_raw(
+    merge = work.merge(
         work.tools.database_url.reveal(),
         sobject=work.describe.name,
         schema=work.schema,

@@ -69,3 +69,9 @@ def predicate(window: Window, ids: IdRange | None = None) -> str:
 def soql_time(when: datetime) -> str:
     """A moment as a SOQL literal, in whole milliseconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def select_by_ids(sobject: str, columns: Sequence[str], ids: Sequence[str]) -> str:
+    """Columns of some records."""
+    listed = ", ".join(f"'{id_}'" for id_ in ids)
+    return f"SELECT {', '.join(columns)} FROM {sobject} WHERE Id IN ({listed})"
