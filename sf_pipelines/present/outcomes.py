@@ -31,6 +31,9 @@ def load_metadata(
     counts = report.counts
     return {
         "verdict": dg.MetadataValue.text(report.verdict.text),
+        **_next_step(errors),
+        **_error_table(errors),
+        **_failed_rows(report, errors),
         "decision": dg.MetadataValue.md(decision_card(report.decision)),
         "rail": dg.MetadataValue.text(report.decision.rail.value if report.decision.rail else ""),
         "rows_submitted": dg.MetadataValue.int(counts.submitted),
@@ -43,8 +46,6 @@ def load_metadata(
         "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
         "ledger_run": dg.MetadataValue.text(str(report.run_id)),
         **figures(decision_figures(report.decision)),
-        **_error_table(errors),
-        **_failed_rows(report, errors),
         **_previous(previous_run),
         **job_links(report.job_urls),
     }
@@ -56,6 +57,19 @@ def figures(named: Mapping[str, int | float]) -> dict[str, dg.MetadataValue]:
         name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
         for name, value in named.items()
     }
+
+
+def next_step_of(errors: Sequence[ErrorCount]) -> str:
+    """What to do about the refused rows of a load, the largest code first; empty where there are none."""
+    if not errors:
+        return ""
+    first = max(errors, key=lambda error: error.rows)
+    rows = f"{first.rows:,} row" + ("" if first.rows == 1 else "s")
+    return f"Next: {rows} with {first.code}: {mend(first.failure_class)}."
+
+
+def _next_step(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
+    return {"next_step": dg.MetadataValue.text(next_step_of(errors))} if errors else {}
 
 
 def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
