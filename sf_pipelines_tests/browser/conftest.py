@@ -1,6 +1,6 @@
 """A real browser before a real `sf-pipelines dev`, with one green and one red partition to look at.
 
-Pictures go to the folder that the environment's SCREENSHOTS names; `make screenshots` renews those of docs/img.
+Pictures go to the folder that SCREENSHOTS names; `make screenshots` renews those of docs/img.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def launched(server: DevServer, sobject: str) -> str:
     def launch() -> str:
         return server.graphql(LAUNCH, day=today(), object=sobject)["launchPipelineExecution"]["run"]["runId"]
 
-    return patiently(launch)
+    return patiently(launch, seconds=300)
 
 
 def ended(server: DevServer, run_id: str) -> str:
