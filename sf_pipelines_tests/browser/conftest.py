@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from sf_pipelines_tests.local.ui import DevServer, NotYetError, dev_server, patiently
+from sf_pipelines_tests.local.ui import DevServer, dev_server
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -27,20 +27,10 @@ ARGUMENTS = [
     "--disable-background-networking",
 ]
 PATIENCE_MS = 60_000
-WINDOW: Any = {"width": 1360, "height": 900}
+SLOW_SECONDS = 300
+"""The first answer waits for all definitions to load, on whatever machine this is."""
 
-LAUNCH = """
-mutation Launch($day: String!, $object: String!) {
-  launchPipelineExecution(executionParams: {
-    selector: {
-      repositoryName: "__repository__", repositoryLocationName: "sf_pipelines", pipelineName: "__ASSET_JOB",
-      assetSelection: [{path: ["salesforce", $object, "load"]}]
-    }
-    executionMetadata: {tags: [{key: "dagster/partition", value: $day}]}
-  }) { __typename ... on LaunchRunSuccess { run { runId } } }
-}
-"""
-STATUS = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+WINDOW: Any = {"width": 1360, "height": 900}
 
 Shoot = Callable[[Page, str], None]
 
@@ -65,8 +55,9 @@ def dev(browser: Browser) -> Iterator[DevServer]:
         tempfile.TemporaryDirectory(prefix="sf_pipelines_tests_") as folder,
         dev_server(Path(folder) / "home") as server,
     ):
-        assert ended(server, launched(server, "account")) == "SUCCESS"
-        assert ended(server, launched(server, "opportunity")) == "FAILURE"
+        for sobject, state in (("account", "SUCCESS"), ("opportunity", "FAILURE")):
+            run_id = server.launched(sobject, today(), seconds=SLOW_SECONDS)
+            assert server.ended(run_id, seconds=SLOW_SECONDS) == state
         yield server
 
 
@@ -95,24 +86,3 @@ def shoot() -> Shoot:
 def today() -> str:
     """The running partition."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
-
-
-def launched(server: DevServer, sobject: str) -> str:
-    """The run that loads an object for today, once the server answers."""
-
-    def launch() -> str:
-        return server.graphql(LAUNCH, day=today(), object=sobject)["launchPipelineExecution"]["run"]["runId"]
-
-    return patiently(launch, seconds=300)
-
-
-def ended(server: DevServer, run_id: str) -> str:
-    """The last state of a run."""
-
-    def status() -> str:
-        found = server.graphql(STATUS, run=run_id)["runOrError"]["status"]
-        if found not in {"SUCCESS", "FAILURE", "CANCELED"}:
-            raise NotYetError(found)
-        return found
-
-    return patiently(status, seconds=240)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from sf_pipelines_tests.browser.conftest import Shoot, ended, today
+from sf_pipelines_tests.browser.conftest import SLOW_SECONDS, Shoot, today
 from sf_pipelines_tests.local.ui import DevServer, NotYetError, patiently
 
 pytestmark = pytest.mark.timeout(600)
@@ -88,7 +88,7 @@ def test_a_forced_rail_from_the_launchpad_is_honoured_and_its_reason_kept(
         runs = dev.graphql(NEWEST_RUN)["runsOrError"]["results"]
         if not runs:
             raise NotYetError("no run with a forced rail")
-        assert ended(dev, runs[0]["runId"]) == "SUCCESS"
+        assert dev.ended(runs[0]["runId"], seconds=SLOW_SECONDS) == "SUCCESS"
         return {tag["key"]: tag["value"] for tag in runs[0]["tags"]}
 
     assert patiently(tags)["salesforce/forced_reason"] == REASON

@@ -47,8 +47,8 @@ def test_the_metadata_of_a_load() -> None:
     assert plain(metadata, without=("decision", "errors", "jobs", "see_failed_rows")) == {
         "failed_records": dg.AssetKey(["ledger", "failed_records"]),
         "verdict": "3 of 10 rows did not reach the org.",
-        "next_step": "Next: 2 rows with REQUIRED_FIELD_MISSING: mend the values at the source; changed rows are "
-        "sent again by themselves.",
+        "next_step": "Next: 2 rows with REQUIRED_FIELD_MISSING: mend the values at the source; changed rows "
+        "are sent again by themselves.",
         "rail": "bulk",
         "rows_submitted": 10,
         "rows_succeeded": 7,
