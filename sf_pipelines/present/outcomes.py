@@ -16,6 +16,9 @@ ERROR_TABLE_ROWS = 20
 """Error codes shown; the counts beside the table are exact."""
 
 
+MESSAGE_CHARACTERS = 120
+"""Shown of the org's text, which can quote a whole value: a longer one makes a table that nobody can read."""
+
 FAILED_RECORDS = dg.AssetKey(["ledger", "failed_records"])
 """The asset that shows what every load has left."""
 
@@ -72,6 +75,11 @@ def _next_step(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
     return {"next_step": dg.MetadataValue.text(next_step_of(errors))} if errors else {}
 
 
+def shortened(text: str) -> str:
+    """The text as a table has room for it; `sf-pipelines trace` tells all of it."""
+    return text if len(text) <= MESSAGE_CHARACTERS else f"{text[: MESSAGE_CHARACTERS - 1]}…"
+
+
 def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
     if not errors:
         return {}
@@ -81,7 +89,7 @@ def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
                 "code": error.code,
                 "rows": error.rows,
                 "next_step": mend(error.failure_class),
-                "sample_message": error.message_sample,
+                "sample_message": shortened(error.message_sample),
                 "sample_key": error.source_key_sample,
             }
         )
