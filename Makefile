@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo dev test check chaos bench fuzz clean
+.PHONY: demo dev test check docs screenshots chaos bench fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/sf-pipelines demo
@@ -23,6 +23,13 @@ check: $(STAMP)
 	$(BIN)/dg check toml
 	$(BIN)/dg check yaml
 	$(BIN)/dg check defs
+	$(BIN)/mkdocs build --strict --quiet --config-file deploy/mkdocs.yml
+
+screenshots: $(STAMP)
+	SCREENSHOTS=docs/img $(BIN)/python -m pytest sf_pipelines_tests/browser
+
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --config-file deploy/mkdocs.yml
 
 chaos: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.chaos

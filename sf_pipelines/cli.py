@@ -299,6 +299,27 @@ def dbt(context: typer.Context) -> None:
     raise typer.Exit(run_dbt_command(context.args))
 
 
+@app.command(
+    epilog="Examples:  sf-pipelines run account_load  |  sf-pipelines run account_load --partition 2026-01-31"
+)
+def run(
+    sync: Annotated[str, typer.Argument(help="Name of a declared load.")],
+    partition: Annotated[
+        str | None, typer.Option(help="Day, or hour of a usage sync; by default the running one.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one declared load through Dagster and tell how it ended; exit code 1 unless it ended green.
+
+    Starts the embedded parts that the settings do not replace; while `sf-pipelines dev` runs, use its UI.
+    """
+    from sf_pipelines.local.run_command import run_sync
+
+    run, document, shown = run_sync(sync, partition, tell=_teller())
+    _answer(document, shown, as_json=as_json)
+    raise typer.Exit(0 if run.is_green else 1)
+
+
 @app.command(epilog="Examples:  sf-pipelines doctor  |  sf-pipelines doctor --json")
 def doctor(as_json: JsonOption = False) -> None:
     """Examine settings, database, lake, org, permissions and clock, and say what mends what is wrong.

@@ -37,7 +37,7 @@ from sf_pipelines.ledger.queries import error_counts
 from sf_pipelines.model.outcome import VerdictState
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.model.sync import LoadScope, LoadSync
-from sf_pipelines.present.outcomes import load_metadata
+from sf_pipelines.present.outcomes import load_metadata, next_step_of
 from sf_pipelines.resources.pipelines import PipelinesResource
 from sf_pipelines.workflows.load import LoadReport, LoadRequest, run_load
 from sf_pipelines.workflows.resend import with_corrections
@@ -220,7 +220,9 @@ def _asset(sync: LoadSync, component: SalesforceLoad) -> dg.AssetsDefinition:
             errors = error_counts(tools.engine, report.run_id)
             previous = previous_run(tools.engine, report.run_id)
         metadata = load_metadata(report, errors, previous_run=previous)
-        yield from load_events(key, report, metadata, partition=context.partition_key)
+        yield from load_events(
+            key, report, metadata, partition=context.partition_key, next_step=next_step_of(errors)
+        )
 
     return load
 
@@ -231,15 +233,19 @@ def load_events(
     metadata: Mapping[str, dg.MetadataValue],
     *,
     partition: str | None,
+    next_step: str = "",
 ) -> Iterator[LoadEvent]:
     """Checks, then a materialization if green; else an observation and a failure of the run.
+
+    Args:
+        next_step: what to do about refused rows, for the check that counts them.
 
     Raises:
         dagster.Failure: the load is beyond tolerance or not all accounted for. Dagster must not retry
             it: the rejected rows would be rejected again.
     """
     yield _every_row_check(key, report)
-    yield _rejects_check(key, report)
+    yield _rejects_check(key, report, next_step)
     if report.verdict.state.is_green:
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         return
@@ -258,13 +264,13 @@ def _every_row_check(key: dg.AssetKey, report: LoadReport) -> dg.AssetCheckResul
     )
 
 
-def _rejects_check(key: dg.AssetKey, report: LoadReport) -> dg.AssetCheckResult:
+def _rejects_check(key: dg.AssetKey, report: LoadReport, next_step: str) -> dg.AssetCheckResult:
     within = report.verdict.state is VerdictState.REJECTS_WITHIN_TOLERANCE
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=REJECTS,
         passed=report.verdict.state is VerdictState.COMPLETE,
         severity=dg.AssetCheckSeverity.WARN if within else dg.AssetCheckSeverity.ERROR,
-        description=report.verdict.text,
+        description=f"{report.verdict.text} {next_step}".strip(),
         metadata={"rows_rejected": report.counts.rejected},
     )

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, select, t
 
 from sf_pipelines.ledger.engine import LedgerError, transaction
 from sf_pipelines.ledger.tables import bulk_job, decision, failed_record, outcome_summary, sync_run
+from sf_pipelines.model.outcome import VerdictState
 from sf_pipelines.model.rail import Operation
 
 
@@ -48,6 +49,11 @@ class RunSummary:
     started_at: datetime
     finished_at: datetime | None
     unchanged: int = 0
+
+    @property
+    def is_green(self) -> bool:
+        """Whether it came to a verdict by which its partition may be shown as materialized."""
+        return self.state in {state.value for state in VerdictState if state.is_green}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

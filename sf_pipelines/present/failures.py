@@ -10,6 +10,7 @@ import dagster as dg
 from sf_pipelines.ledger.failure_queries import FailureCount, RedLoad
 from sf_pipelines.ledger.queries import FailedRecordRow
 from sf_pipelines.policy.mends import mend
+from sf_pipelines.present.outcomes import shortened
 from sf_pipelines.workflows.open_failures import OpenFailures
 
 TABLE_ROWS = 20
@@ -108,7 +109,7 @@ def _count_record(count: FailureCount) -> dg.TableRecord:
             "sent_again_at": f"{count.waits_for:%Y-%m-%d %H:%M}Z" if count.waits_for else "",
             "next_step": mend(count.failure_class),
             "sample_key": count.sample_key,
-            "sample_message": count.sample_message,
+            "sample_message": shortened(count.sample_message),
         }
     )
 
@@ -119,7 +120,7 @@ def _record(row: FailedRecordRow) -> dg.TableRecord:
             "key": row.source_key,
             "sync": row.sync,
             "code": row.code,
-            "message": row.message,
+            "message": shortened(row.message),
             "fields": ", ".join(row.fields),
             "carrier": row.job_id or row.request_id or "",
             "attempt": row.attempt,

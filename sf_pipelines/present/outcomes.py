@@ -16,6 +16,9 @@ ERROR_TABLE_ROWS = 20
 """Error codes shown; the counts beside the table are exact."""
 
 
+MESSAGE_CHARACTERS = 120
+"""Shown of the org's text, which can quote a whole value: a longer one makes a table that nobody can read."""
+
 FAILED_RECORDS = dg.AssetKey(["ledger", "failed_records"])
 """The asset that shows what every load has left."""
 
@@ -31,6 +34,9 @@ def load_metadata(
     counts = report.counts
     return {
         "verdict": dg.MetadataValue.text(report.verdict.text),
+        **_next_step(errors),
+        **_error_table(errors),
+        **_failed_rows(report, errors),
         "decision": dg.MetadataValue.md(decision_card(report.decision)),
         "rail": dg.MetadataValue.text(report.decision.rail.value if report.decision.rail else ""),
         "rows_submitted": dg.MetadataValue.int(counts.submitted),
@@ -43,8 +49,6 @@ def load_metadata(
         "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
         "ledger_run": dg.MetadataValue.text(str(report.run_id)),
         **figures(decision_figures(report.decision)),
-        **_error_table(errors),
-        **_failed_rows(report, errors),
         **_previous(previous_run),
         **job_links(report.job_urls),
     }
@@ -58,6 +62,24 @@ def figures(named: Mapping[str, int | float]) -> dict[str, dg.MetadataValue]:
     }
 
 
+def next_step_of(errors: Sequence[ErrorCount]) -> str:
+    """What to do about the refused rows of a load, the largest code first; empty where there are none."""
+    if not errors:
+        return ""
+    first = max(errors, key=lambda error: error.rows)
+    rows = f"{first.rows:,} row" + ("" if first.rows == 1 else "s")
+    return f"Next: {rows} with {first.code}: {mend(first.failure_class)}."
+
+
+def _next_step(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
+    return {"next_step": dg.MetadataValue.text(next_step_of(errors))} if errors else {}
+
+
+def shortened(text: str) -> str:
+    """The text as a table has room for it; `sf-pipelines trace` tells all of it."""
+    return text if len(text) <= MESSAGE_CHARACTERS else f"{text[: MESSAGE_CHARACTERS - 1]}…"
+
+
 def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
     if not errors:
         return {}
@@ -67,7 +89,7 @@ def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
                 "code": error.code,
                 "rows": error.rows,
                 "next_step": mend(error.failure_class),
-                "sample_message": error.message_sample,
+                "sample_message": shortened(error.message_sample),
                 "sample_key": error.source_key_sample,
             }
         )

@@ -68,6 +68,9 @@ def test_a_load_with_tolerated_rejects_is_green_and_warns(
     assert result.success
     assert is_materialized(instance)
     assert checks_of(result) == {EVERY_ROW: (True, "ERROR"), REJECTS: (False, "WARN")}
+    (check,) = [item for item in result.get_asset_check_evaluations() if item.check_name == REJECTS]
+    assert check.description is not None
+    assert "Next: 1 row with REQUIRED_FIELD_MISSING: mend the values at the source" in check.description
     (event,) = result.asset_materializations_for_node("salesforce_account_load")
     assert event.metadata["rows_failed"].value == 1
     (error,) = event.metadata["errors"].records

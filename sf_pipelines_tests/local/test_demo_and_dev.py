@@ -11,7 +11,6 @@ from sf_pipelines_tests.local.ui import (
     DEADLINE_SECONDS,
     PROGRAM,
     DevServer,
-    NotYetError,
     dev_server,
     patiently,
 )
@@ -31,21 +30,6 @@ OPPORTUNITIES = [
     ["O3", "Bob", "MG Special", "Betatech", "Engaging", "2016-10-20", "", ""],
     ["O4", "Bob", "MG Special", "Nobody", "Won", "2016-10-20", "2017-03-01", "55"],
 ]  # fmt: skip
-
-LAUNCH = """
-mutation Launch($day: String!) {
-  launchPipelineExecution(executionParams: {
-    selector: {
-      repositoryName: "__repository__", repositoryLocationName: "sf_pipelines", pipelineName: "__ASSET_JOB",
-      assetSelection: [{path: ["salesforce", "account", "load"]}]
-    }
-    executionMetadata: {tags: [{key: "dagster/partition", value: $day}]}
-  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-    ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message }
-    ... on InvalidSubsetError { message } }
-}
-"""
-STATUS = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
 def test_every_row_of_a_folder_is_accounted_for_and_what_the_org_refuses_is_told_by_code(
@@ -89,10 +73,8 @@ def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server
     home = server_folder / "home"
     with dev_server(home) as dev:
         day = _today(dev)
-        launched = dev.graphql(LAUNCH, day=day)["launchPipelineExecution"]
-        assert "run" in launched, launched
-        run_id = launched["run"]["runId"]
-        assert _ended(dev, run_id) == "SUCCESS"
+        run_id = dev.launched("account", day)
+        assert dev.ended(run_id) == "SUCCESS"
         family = [dev.process, *dev.process.children(recursive=True)]
         assert [process for process in family if process.cmdline()[-1:] == ["subscribe"]]
         assert "is read by this subscriber" in (home / "subscriber.log").read_text()
@@ -106,16 +88,6 @@ def _today(dev: DevServer) -> str:
         "{ ... on AssetNode { partitionKeys } } }"
     )
     return patiently(lambda: dev.graphql(query)["assetNodeOrError"]["partitionKeys"][-1])
-
-
-def _ended(dev: DevServer, run_id: str) -> str:
-    def status() -> str:
-        found = dev.graphql(STATUS, run=run_id)["runOrError"]["status"]
-        if found not in {"SUCCESS", "FAILURE", "CANCELED"}:
-            raise NotYetError(found)
-        return found
-
-    return patiently(status)
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -21,6 +21,22 @@ PROGRAM = Path(sys.executable).with_name("sf-pipelines")
 DEADLINE_SECONDS = 90
 
 
+LAUNCH = """
+mutation Launch($day: String!, $object: String!) {
+  launchPipelineExecution(executionParams: {
+    selector: {
+      repositoryName: "__repository__", repositoryLocationName: "sf_pipelines", pipelineName: "__ASSET_JOB",
+      assetSelection: [{path: ["salesforce", $object, "load"]}]
+    }
+    executionMetadata: {tags: [{key: "dagster/partition", value: $day}]}
+  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message }
+    ... on InvalidSubsetError { message } }
+}
+"""
+STATUS = "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+
+
 class NotYetError(Exception):
     """The awaited thing has not come about."""
 
@@ -38,6 +54,28 @@ class DevServer:
         answer = requests.post(f"{self.url}/graphql", json=body, timeout=30)
         answer.raise_for_status()
         return answer.json()["data"]
+
+    def launched(self, sobject: str, day: str, *, seconds: float = DEADLINE_SECONDS) -> str:
+        """The run that loads an object for a day, once the server has loaded the definitions."""
+
+        def launch() -> str:
+            answer = self.graphql(LAUNCH, day=day, object=sobject)["launchPipelineExecution"]
+            if "run" not in answer:
+                raise NotYetError(answer)
+            return answer["run"]["runId"]
+
+        return patiently(launch, seconds=seconds)
+
+    def ended(self, run_id: str, *, seconds: float = DEADLINE_SECONDS) -> str:
+        """The last state of a run."""
+
+        def status() -> str:
+            found = self.graphql(STATUS, run=run_id)["runOrError"]["status"]
+            if found not in {"SUCCESS", "FAILURE", "CANCELED"}:
+                raise NotYetError(found)
+            return found
+
+        return patiently(status, seconds=seconds)
 
     def run_workers(self) -> list[psutil.Process]:
         """Processes that work on a run: those that the code server has spawned."""

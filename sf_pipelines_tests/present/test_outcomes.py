@@ -10,7 +10,7 @@ import dagster as dg
 from sf_pipelines.ledger.queries import ErrorCount
 from sf_pipelines.model.outcome import OutcomeCounts, Verdict, VerdictState
 from sf_pipelines.policy.mends import mend
-from sf_pipelines.present.outcomes import ERROR_TABLE_ROWS, load_metadata
+from sf_pipelines.present.outcomes import ERROR_TABLE_ROWS, MESSAGE_CHARACTERS, load_metadata
 from sf_pipelines.workflows.load import LoadReport
 from sf_pipelines_tests.present.decisions import RUN
 
@@ -47,6 +47,8 @@ def test_the_metadata_of_a_load() -> None:
     assert plain(metadata, without=("decision", "errors", "jobs", "see_failed_rows")) == {
         "failed_records": dg.AssetKey(["ledger", "failed_records"]),
         "verdict": "3 of 10 rows did not reach the org.",
+        "next_step": "Next: 2 rows with REQUIRED_FIELD_MISSING: mend the values at the source; changed rows "
+        "are sent again by themselves.",
         "rail": "bulk",
         "rows_submitted": 10,
         "rows_succeeded": 7,
@@ -101,6 +103,15 @@ def test_a_load_with_failed_rows_shows_the_way_to_them_and_to_the_attempt_before
     assert f"sf-pipelines failures --run {LOAD.run_id}" in str(metadata["see_failed_rows"].value)
     assert "sf-pipelines trace a1" in str(metadata["see_failed_rows"].value)
     assert metadata["previous_attempt"] == dg.MetadataValue.dagster_run("d-1")
+
+
+def test_a_long_text_of_the_org_does_not_blow_up_the_table() -> None:
+    table = load_metadata(LOAD, [replace(ERRORS[0], message_sample="very " * 100)])["errors"]
+
+    assert isinstance(table, dg.TableMetadataValue)
+    shown = table.records[0].data["sample_message"]
+    assert isinstance(shown, str)
+    assert (len(shown), shown[-1]) == (MESSAGE_CHARACTERS, "…")
 
 
 def test_the_error_table_has_an_end_however_many_codes_there_are() -> None:
