@@ -268,6 +268,8 @@ class Org:
         """Let the org be as it was when `source` was filled by `copy_into`."""
         with self.changes.capture.paused():
             self._store.replace_by(source)
+            # fields that were added since have their columns again, empty
+            self._store.adopt(self.schema)
             self.ids.reset(self._store.id_counters())
             self.changes.capture.reset_stream()
 

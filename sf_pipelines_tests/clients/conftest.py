@@ -41,7 +41,10 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 @pytest.fixture(scope="session")
 def running_org(signer: Signer) -> Iterator[EmulatorServer]:
     with EmulatorServer(
-        tls_port=0, schema_path=SCHEMA, jwt_public_key_path=signer.certificate_path
+        tls_port=0,
+        pubsub_port=0,
+        schema_path=SCHEMA,
+        jwt_public_key_path=signer.certificate_path,
     ) as server:
         yield server
 

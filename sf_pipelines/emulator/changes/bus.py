@@ -41,7 +41,7 @@ class ChangeBus:
         self.settings = replace(self._initial)
         self.channels = ChannelBook(lambda: store.schema, selected)
         self.capture = ChangeCapture(store, clock, self.channels, self.settings, user_id)
-        self.log = EventLog(self.capture, clock, self.settings)
+        self.log = EventLog(self.capture, clock)
         self.subscriptions = SubscriptionBook(store, ids, self.channels, self.log)
         self._store = store
 

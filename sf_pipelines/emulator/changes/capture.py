@@ -30,6 +30,7 @@ from sf_pipelines.emulator.store import Store, quoted
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
 _STREAM = "stream"
+_HOUR_MS = 3_600_000
 
 
 class ChangeCapture:
@@ -60,6 +61,7 @@ class ChangeCapture:
         """Gives what to ask for each event that is about to be stored, while a test wants to spoil some."""
         self._triggers: list[str] = []
         self._noted = self.tables.last_row()
+        self._forgets_at_ms = 0
         store.before_commit = self._before_commit
         store.after_commit = clock.wake
         channels.on_change = self.restart
@@ -76,6 +78,11 @@ class ChangeCapture:
         """Make a place in the stream that isn't an event, for who keeps a place while it is quiet."""
         with self._store.transaction():
             self.tables.add_row(MARK)
+
+    def forget_old(self, now_ms: int) -> None:
+        """Remove what is older than the retention, and nothing else."""
+        self.tables.forget_before(now_ms - round(self._settings.retention_hours * _HOUR_MS))
+        self._forgets_at_ms = now_ms + _HOUR_MS
 
     def add_gap(self, change_type: str, sobject: str, ids: Sequence[str]) -> None:
         """Tell of records whose change the org can't tell, as after a change inside its database."""
@@ -117,9 +124,10 @@ class ChangeCapture:
             self.stream += 1
             self.tables.clear()
             self.tables.put_state(_STREAM, self.stream)
-            for shape in self.shapes.values():
+            known, self.shapes = list(self.shapes.values()), {}
+            for shape in known:
                 self.shape_number(shape)
-            self._noted = 0
+            self._noted = self._forgets_at_ms = 0
             self.restart()
             self.mark()
 
@@ -177,10 +185,13 @@ class ChangeCapture:
         if last == self._noted:
             return False
         origin = current_origin()
+        now_ms = to_epoch_ms(self._clock.now())
+        if now_ms >= self._forgets_at_ms:
+            self.forget_old(now_ms)
         transaction = LoggedTransaction(
             last=last,
             first=self._noted + 1,
-            committed_ms=to_epoch_ms(self._clock.now()),
+            committed_ms=now_ms,
             user_id=origin.user_id if origin else self._user_id(),
             origin=str(origin) if origin else "",
             rows_per_part=origin.rows_per_transaction if origin else None,

@@ -1,7 +1,7 @@
 """Reads the org's stream of change events from any place in it.
 
 Belongs here: places, retention, pages of events. Not here: writing the log (capture.py), gRPC and CometD.
-Imports capture, channels, events, replay, settings, clock.
+Imports capture, events, marks, replay, tables, clock.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import timedelta
 from threading import Lock
 from typing import NamedTuple
 
@@ -17,13 +16,11 @@ from sf_pipelines.emulator.changes import replay
 from sf_pipelines.emulator.changes.capture import ChangeCapture
 from sf_pipelines.emulator.changes.events import ChangeEvent, events_of
 from sf_pipelines.emulator.changes.marks import with_mark
-from sf_pipelines.emulator.changes.settings import ChangeSettings
 from sf_pipelines.emulator.changes.tables import LoggedTransaction
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
-BEGINNING = 0
-"""The place before everything that is kept."""
+_BEGINNING = 0
 _TRANSACTIONS_AT_ONCE = 200
 _ROWS_AT_ONCE = 10_000
 _CACHED_EVENTS = 40_000
@@ -39,16 +36,20 @@ class Page(NamedTuple):
 class EventLog:
     """The stream. Thread-safe."""
 
-    def __init__(self, capture: ChangeCapture, clock: Clock, settings: ChangeSettings) -> None:
+    def __init__(self, capture: ChangeCapture, clock: Clock) -> None:
         """Read what `capture` notes."""
         self._capture = capture
         self._clock = clock
-        self._settings = settings
         self._lock = Lock()
         self._cached: OrderedDict[int, list[ChangeEvent]] = OrderedDict()
         self._cached_events = 0
         self._stream = capture.stream
-        self._forgotten_at_ms = 0
+
+    @property
+    def beginning(self) -> int:
+        """The place before everything that is kept."""
+        self.forget_old()
+        return _BEGINNING
 
     @property
     def end(self) -> int:
@@ -111,9 +112,7 @@ class EventLog:
 
     def forget_old(self) -> None:
         """Remove what is older than the retention, and nothing else."""
-        now = self._clock.now()
-        cutoff = now - timedelta(hours=self._settings.retention_hours)
-        self._capture.tables.forget_before(to_epoch_ms(cutoff))
+        self._capture.forget_old(to_epoch_ms(self._clock.now()))
 
     def _built(
         self, transactions: Sequence[LoggedTransaction]

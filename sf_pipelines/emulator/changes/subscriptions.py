@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sf_pipelines.emulator.changes.channels import ChannelBook
-from sf_pipelines.emulator.changes.log import BEGINNING, EventLog
+from sf_pipelines.emulator.changes.log import EventLog
 from sf_pipelines.emulator.errors import SalesforceError
 from sf_pipelines.emulator.ids import IdFactory
 from sf_pipelines.emulator.store import Store, quoted
@@ -127,7 +127,7 @@ class SubscriptionBook:
         self._store.execute(f"DELETE FROM {_TABLE}")
 
     def _at(self, replay: Replay) -> int:
-        return BEGINNING if replay == "EARLIEST" else self._log.end
+        return self._log.beginning if replay == "EARLIEST" else self._log.end
 
 
 def _replay(word: str) -> Replay:

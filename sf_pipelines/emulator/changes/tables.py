@@ -2,7 +2,7 @@
 
 A row of the log is one image of one record: of its state before an update, or after a change. Triggers write
 them (capture.py), so that nothing is missed that writes records, and an undone transaction leaves none.
-Belongs here: SQL of these tables. Not here: what the rows mean (events.py). Imports shapes, store.
+Belongs here: SQL of these tables. Not here: what the rows mean (events.py). Imports replay, shapes, store.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sf_pipelines.emulator.changes import replay
 from sf_pipelines.emulator.changes.shapes import EventShape
 from sf_pipelines.emulator.store import Store, quoted
 
@@ -134,6 +135,7 @@ class EventTables:
         if last:
             self._store.execute(f'DELETE FROM {TRANSACTION} WHERE "last" <= ?', (last,))
             self._store.execute(f'DELETE FROM {ROW} WHERE "row" <= ?', (last,))
+            self._store.execute(f'DELETE FROM {MARKED} WHERE "number" < ?', (replay.to_number(last + 1),))
         return last
 
     def state(self, name: str) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sf_pipelines.emulator.changes.log import BEGINNING
 from sf_pipelines.emulator.cometd.clients import CometClient, CometClients
 from sf_pipelines.emulator.cometd.payload import message_of
 from sf_pipelines.emulator.http.surface import Surface
@@ -114,7 +113,7 @@ class CometServer:
             return refusal(message, _UNKNOWN_CHANNEL.format(channel), _RETRY)
         wish = _replay_wish(message, channel)
         if wish in (TIP, ALL_RETAINED):
-            client.places[channel] = log.end if wish == TIP else BEGINNING
+            client.places[channel] = log.end if wish == TIP else log.beginning
         else:
             try:
                 client.places[channel] = log.place_of_number(wish)

@@ -15,7 +15,6 @@ import grpc
 
 from sf_pipelines.emulator.changes.bus import ChangeBus
 from sf_pipelines.emulator.changes.encoding import schema_id_of
-from sf_pipelines.emulator.changes.log import BEGINNING
 from sf_pipelines.emulator.changes.subscriptions import ManagedSubscription
 from sf_pipelines.emulator.faults.streams import StreamFaults
 from sf_pipelines.emulator.http.surface import Surface
@@ -165,16 +164,17 @@ class Streams:
         yield from deliverer.deliveries()
 
     def _place(self, request: wire.FetchRequest, faults: StreamFaults) -> int:
+        log = self.bus.log
         if request.replay_preset != wire.CUSTOM:
             if request.replay_id:
                 raise errors.replay_inconsistent("A replay ID goes with the replay preset CUSTOM only.")
-            return BEGINNING if request.replay_preset == wire.EARLIEST else self.bus.log.end
+            return log.beginning if request.replay_preset == wire.EARLIEST else log.end
         if not request.replay_id:
             raise errors.replay_inconsistent("The replay preset CUSTOM needs a replay ID.")
         if faults.due("replay_expired"):
             raise errors.replay_corrupted()
         try:
-            return self.bus.log.place_of(request.replay_id)
+            return log.place_of(request.replay_id)
         except ValueError:
             raise errors.replay_corrupted() from None
 
