@@ -14,7 +14,7 @@ from sf_pipelines.emulator.bulk.batch_write import BatchWrite, WriteTarget, job_
 from sf_pipelines.emulator.bulk.ingest_run import OUT_OF_TIME
 from sf_pipelines.emulator.bulk.strict_csv import JobFailedError
 from sf_pipelines.emulator.bulk.workers import BulkWorkers
-from sf_pipelines.emulator.bulk_v1.contents import read_content
+from sf_pipelines.emulator.bulk_v1.contents import read_content, read_soql
 from sf_pipelines.emulator.bulk_v1.jobs import RESULT_KEY_PREFIX, ClassicBatch, ClassicJob
 from sf_pipelines.emulator.bulk_v1.results import outcome_bytes, query_pieces
 from sf_pipelines.emulator.bulk_v1.store import ClassicStore
@@ -84,7 +84,7 @@ class ClassicRunner:
         return self._workers.is_stopping or not self._store.is_wanted(job)
 
     def _query(self, job: ClassicJob, batch: ClassicBatch) -> None:
-        soql = self._store.path(batch, "request").read_text(encoding="utf-8")
+        soql = read_soql(self._store.path(batch, "request").read_bytes())
         result = self._org.query(soql, include_deleted=job.operation == "queryAll", bulk=True)
         if result.sobject != job.sobject:
             message = f"Query Object : {result.sobject} is different from Job Object : {job.sobject}"

@@ -1,4 +1,4 @@
-"""Reads the content of a batch: CSV, JSON or XML records, as columns for the org to write.
+"""Reads the content of a batch: CSV, JSON or XML records, as columns for the org to write, or a query.
 
 Belongs here: the three formats. Not here: writing records (batch_run.py). Imports bulk's CSV
 parts, documents, xml_text.
@@ -54,6 +54,18 @@ def read_content(schema: OrgSchema, job: ClassicJob, content: bytes) -> BatchCon
     if len(records) > BATCH_ROWS:
         raise JobFailedError(TOO_MANY)
     return _as_columns(schema, job, records)
+
+
+def read_soql(content: bytes) -> str:
+    """The query of a batch.
+
+    Raises:
+        JobFailedError: it is no text.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise JobFailedError("InvalidBatch : Failed to process query: it isn't UTF-8") from error
 
 
 def _read_csv(schema: OrgSchema, job: ClassicJob, content: bytes) -> BatchContent:

@@ -43,6 +43,15 @@ def test_soap_has_faults_and_oauth_an_object(salesforce_org: EmulatedOrg) -> Non
     assert (token.status_code, token.json()["error"]) == (503, "server_unavailable")
 
 
+@pytest.mark.parametrize("path", [SOAP, ASYNC, TOKEN, "/services/data/v66.0/limits"])
+def test_the_status_that_was_asked_for_is_that_of_every_surface(
+    salesforce_org: EmulatedOrg, path: str
+) -> None:
+    salesforce_org.fault("status", status=429)
+
+    assert post(salesforce_org, path).status_code == 429
+
+
 def test_a_path_of_no_surface_has_the_envelope(salesforce_org: EmulatedOrg) -> None:
     assert error_of(post(salesforce_org, "/services/Soap/m/62.0"))[:2] == (404, "NOT_FOUND")
     assert error_of(post(salesforce_org, "/services/oauth2/nope"))[:2] == (404, "NOT_FOUND")

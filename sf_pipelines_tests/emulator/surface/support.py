@@ -116,14 +116,14 @@ class AsyncCaller:
         assert found is not None, response.text
         return found[1] or found[2]
 
-    def run_batch(self, job_id: str, content: str, headers: dict[str, str]) -> str:
+    def run_batch(self, job_id: str, content: str | bytes, headers: dict[str, str]) -> str:
         batch_id = self.id_of(self.call("POST", f"job/{job_id}/batch", content, **headers))
         store = self.caller.surface.classic
         assert store.wait_until_ended(store.find_batch(store.find(job_id), batch_id), 30.0)
         return f"job/{job_id}/batch/{batch_id}"
 
     def info(self, path: str) -> dict[str, str | None]:
-        root = ElementTree.fromstring(self.call("GET", path).content)
+        root = ElementTree.fromstring(self.call("GET", path, **XML).content)
         return {child.tag.rpartition("}")[2]: child.text for child in root}
 
 

@@ -106,6 +106,19 @@ def test_content_in_an_unknown_encoding_fails_its_batch(bulk: AsyncCaller) -> No
     assert info["stateMessage"] == "InvalidBatch : Unable to parse XML: unknown encoding: nope"
 
 
+@pytest.mark.parametrize(
+    ("operation", "content_type", "headers"),
+    [("query", "CSV", CSV), ("insert", "CSV", CSV), ("insert", "JSON", JSON), ("insert", "XML", XML)],
+)
+def test_content_that_is_no_text_fails_its_batch(
+    bulk: AsyncCaller, operation: str, content_type: str, headers: dict[str, str]
+) -> None:
+    batch = bulk.run_batch(bulk.new_job(operation, content_type), b"Name\n\xff\n", headers)
+
+    info = bulk.info(batch)
+    assert (info["state"], str(info["stateMessage"]).partition(" ")[0]) == ("Failed", "InvalidBatch")
+
+
 @pytest.mark.parametrize("depth", [3, 2_000])
 def test_a_parent_of_a_parent_fails_its_batch(bulk: AsyncCaller, depth: int) -> None:
     parents = "<sObject><Parent>" * depth + "</Parent></sObject>" * depth
