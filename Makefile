@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.bench
 	$(BIN)/python -m sf_pipelines_tests.bench.extract
 	$(BIN)/python -m sf_pipelines_tests.bench.change_events
+	$(BIN)/python -m sf_pipelines_tests.bench.warehouse_merge
 
 fuzz: $(STAMP)
 	$(BIN)/python -m sf_pipelines_tests.fuzz
