@@ -151,7 +151,8 @@ def test_the_plots_are_filled(page: Page, dev: DevServer, shoot: Shoot) -> None:
 
 def test_a_tick_of_a_sensor_is_a_sentence(page: Page, dev: DevServer, shoot: Shoot) -> None:
     page.goto(f"{dev.url}/locations/sf_pipelines/sensors/failure_notices")
-    page.locator("table").last.get_by_text("0 runs requested").last.click()
+    row = page.locator("tr", has=page.get_by_role("button", name="View logs")).first
+    row.get_by_text("0 runs requested").last.click()
 
     expect(page.get_by_role("dialog").get_by_text("Nobody is told of failures: set")).to_be_visible()
     shoot(page, "sensor-tick")

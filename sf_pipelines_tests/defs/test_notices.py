@@ -28,7 +28,7 @@ def chat(environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook
         yield sink
 
 
-def told_by_run_failure_sensor(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> object:
+def told_by_run_failure_sensor(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> str:
     """What the sensor says when its daemon calls it for a failed run."""
     (event,) = [event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
     context = dg.build_run_status_sensor_context(
@@ -38,7 +38,9 @@ def told_by_run_failure_sensor(result: dg.ExecuteInProcessResult, instance: dg.D
         dagster_run=result.dagster_run,
         resources={"pipelines": PipelinesResource()},
     ).for_run_failure()
-    return run_failure_notices(context)
+    skip = run_failure_notices(context)
+    assert isinstance(skip, dg.SkipReason)
+    return skip.skip_message or ""
 
 
 def sent(instance: dg.DagsterInstance) -> str:
@@ -73,11 +75,16 @@ def test_the_same_failure_is_told_once(
     chat: WebhookSink, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     load = load_of(tmp_path, *GOOD, BAD)
+    sentences: list[str] = []
     for _ in range(2):
-        told_by_run_failure_sensor(materialized(load, instance), instance)
+        sentences.append(told_by_run_failure_sensor(materialized(load, instance), instance))
         sent(instance)
 
     assert len(chat.posts) == 1
+    assert [text.partition(": ")[2] for text in sentences] == [
+        "it is to be told.",
+        "it was told within the last day.",
+    ]
 
 
 def test_rows_lost_within_the_tolerance_are_told_once(

@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+
+import psutil
 
 from sf_pipelines.local.crm_folder import ACCOUNTS_FILE, OPPORTUNITIES_FILE
 from sf_pipelines_tests.local.ui import (
@@ -76,9 +79,18 @@ def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server
         run_id = dev.launched("account", day)
         assert dev.ended(run_id) == "SUCCESS"
         family = [dev.process, *dev.process.children(recursive=True)]
+        assert _listening_at(family) <= {"127.0.0.1", "::1"}
         assert [process for process in family if process.cmdline()[-1:] == ["subscribe"]]
         assert "is read by this subscriber" in (home / "subscriber.log").read_text()
     assert [process for process in family if process.is_running()] == []
+
+
+def _listening_at(family: Iterable[psutil.Process]) -> set[str]:
+    """Addresses at which any of these processes can be reached."""
+    sockets = (item for process in family for item in process.net_connections("tcp"))
+    addresses = {item.laddr.ip for item in sockets if item.status == psutil.CONN_LISTEN}
+    assert addresses, "the UI listens"
+    return addresses
 
 
 def _today(dev: DevServer) -> str:

@@ -36,9 +36,7 @@ LOOK_BACK = timedelta(hours=12)
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Files a notice for every run that fails, with the next step; failure_notices sends it.",
 )
-def run_failure_notices(
-    context: dg.RunFailureSensorContext, pipelines: PipelinesResource
-) -> dg.SkipReason | None:
+def run_failure_notices(context: dg.RunFailureSensorContext, pipelines: PipelinesResource) -> dg.SkipReason:
     """One notice for a run, none for one that has been told of in the same words within a day."""
     notices = load_settings().notices
     if not notices.is_on:
@@ -49,8 +47,9 @@ def run_failure_notices(
         failures = read_open_failures(engine, sync=red.sync) if red else None
         notice = run_failure_notice(run, red, failures, ui_url=notices.ui_url)
         is_new = file_notice(engine, notice, open_channels(notices))
-    context.log.info(f"{notice.subject}: {'to be told' if is_new else 'told within the last day already'}.")
-    return None
+    return dg.SkipReason(
+        f"{notice.subject}: {'it is to be told' if is_new else 'it was told within the last day'}."
+    )
 
 
 @dg.sensor(
