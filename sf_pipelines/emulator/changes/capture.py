@@ -62,6 +62,7 @@ class ChangeCapture:
         self._triggers: list[str] = []
         self._noted = self.tables.last_row()
         self._forgets_at_ms = 0
+        self._pauses = 0
         store.before_commit = self._before_commit
         store.after_commit = clock.wake
         channels.on_change = self.restart
@@ -104,22 +105,27 @@ class ChangeCapture:
         """Note the changes of what is selected now, in the shapes of the schema as it is now."""
         with self._store.lock:
             self._stop()
-            for name in sorted(self._channels.selected):
-                self._start(name)
+            if not self._pauses:
+                for name in sorted(self._channels.selected):
+                    self._start(name)
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
         """What the block writes makes no events: it was always there."""
         with self._store.lock:
-            self._stop()
+            self._pauses += 1
+            self.restart()
             try:
                 yield
             finally:
+                self._pauses -= 1
                 self.restart()
+                if not self._noted and not self._pauses:
+                    self.mark()
 
     def reset_stream(self) -> None:
         """Throw all events away; replay ids begin anew, and those given so far are good no more."""
-        with self._store.lock:
+        with self.paused():
             self.tables.prepare()
             self.stream += 1
             self.tables.clear()
@@ -128,8 +134,6 @@ class ChangeCapture:
             for shape in known:
                 self.shape_number(shape)
             self._noted = self._forgets_at_ms = 0
-            self.restart()
-            self.mark()
 
     def shape_number(self, shape: EventShape) -> int:
         """The number of a shape, which is kept from now on."""
@@ -181,7 +185,7 @@ class ChangeCapture:
         self.current.clear()
 
     def _before_commit(self) -> bool:
-        last = self.tables.last_row()
+        last = self._noted if self._pauses else self.tables.last_row()
         if last == self._noted:
             return False
         origin = current_origin()
