@@ -11,7 +11,7 @@ from typing import Any
 
 from sf_pipelines.config.change_settings import StartFrom
 from sf_pipelines.ledger.change_queries import stored_schema, stream_starts
-from sf_pipelines.model.change import ChangeEvent, StreamedEvent, UndecodableEvent
+from sf_pipelines.model.change import ChangeEvent, ReplayPosition, StreamedEvent, UndecodableEvent
 from sf_pipelines.model.gap import Gap
 from sf_pipelines.policy.gaps import (
     gap_of_downtime,
@@ -56,21 +56,17 @@ class ChannelSession:
         self._until_stored = until_stored
         self._tracker = PositionTracker(None)
         self._gap_of_start: Callable[[datetime], Gap] | None = None
+        self._confirmed_at: datetime | None = None
         self._heard_at = self._told_at = tools.monotonic()
         self._told_events = figures.events
         self.has_heard = False
 
     def take(self) -> None:
         """Become the holder, and look how far the channel is stored."""
-        now = self._tools.now()
         state = self._tools.ledger.take_channel(self._channel, self._tools.holder)
         self._tracker = PositionTracker(state.position, last_commit=state.last_commit_timestamp)
+        self._confirmed_at = state.updated_at
         self._tools.tell(f"{self._channel} is read by this subscriber ({self._tools.holder}).")
-        if state.position is None or state.updated_at is None:
-            return
-        gap = gap_of_downtime(self._channel, state.position, heard_at=state.updated_at, now=now)
-        if gap is not None:
-            self._open(gap)
 
     def read(self) -> None:
         """Open a stream and store what it brings, until told to stop.
@@ -155,7 +151,7 @@ class ChannelSession:
                 self._channel, events, position, holder=self._tools.holder, gaps=gaps
             )
         )
-        self._tracker, self._gap_of_start = tracker, None
+        self._tracker, self._gap_of_start, self._confirmed_at = tracker, None, self._tools.now()
         self._figures.events += stored.events
         self._figures.gaps += stored.gaps
         self._count(events)
@@ -176,6 +172,7 @@ class ChannelSession:
     def _begin(self) -> StreamBegin:
         position = self._tracker.position()
         if position is not None:
+            self._look_for_downtime(position)
             return StreamBegin(replay_id=position.replay_id)
         starts = stream_starts(self._tools.engine, channel=self._channel)
         if not starts:
@@ -186,6 +183,14 @@ class ChannelSession:
         elif newest.start_from == StartFrom.LATEST:
             self._gap_of_start = self._gap_of_refusal(newest.reason)
         return StreamBegin(start_from=StartFrom(newest.start_from))
+
+    def _look_for_downtime(self, position: ReplayPosition) -> None:
+        """Whether nobody has read the channel for too long, since no subscriber ran or none got through."""
+        now = self._tools.now()
+        gap = gap_of_downtime(self._channel, position, heard_at=self._confirmed_at or now, now=now)
+        if gap is not None:
+            self._open(gap)
+            self._confirmed_at = now  # the gap covers it up to here
 
     def _start_first(self) -> StreamBegin:
         start_from = self._tools.settings.first_start

@@ -313,6 +313,23 @@ def test_a_downtime_beyond_the_retention_opens_a_gap_from_the_last_commit(
     assert "73 hours" in gap.detail
 
 
+def test_a_subscriber_that_could_not_reach_the_org_for_too_long_opens_one_gap_as_well(
+    scene: Scene, bus: FakePubSub
+) -> None:
+    late = timedelta()
+    bus.publish(received(1))
+    with scene.subscriber(now=lambda: datetime.now(UTC) + late):
+        scene.wait_for(1)
+        bus.refusals["Subscribe"] = [Refusal(status=grpc.StatusCode.UNAVAILABLE)] * 3
+        late = timedelta(hours=73)
+        bus.cut()
+        bus.publish(received(2, transactionKey="t-2"))
+        scene.wait_for(1, 2)
+
+    assert [gap.cause for gap in open_gaps(scene.engine)].count(GapCause.DOWNTIME) == 1
+    assert scene.told.count(scene.gap(GapCause.DOWNTIME).detail) == 1
+
+
 def test_a_silent_stream_opens_a_gap_and_is_opened_again(scene: Scene, bus: FakePubSub) -> None:
     bus.publish(received(1))
     with scene.subscriber(limits=StreamLimits(silence_seconds=3)):
