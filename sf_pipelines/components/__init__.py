@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sf_pipelines.components.changes import SalesforceChanges
 from sf_pipelines.components.extract import SalesforceExtract
 from sf_pipelines.components.failed_records import FailedRecords
 from sf_pipelines.components.load import SalesforceLoad
 
-__all__ = ["FailedRecords", "SalesforceExtract", "SalesforceLoad"]
+__all__ = ["FailedRecords", "SalesforceChanges", "SalesforceExtract", "SalesforceLoad"]

@@ -16,6 +16,11 @@ CRITICALITY_TAG = "salesforce/criticality"
 LATENCY_TAG = "salesforce/latency_class"
 OPERATION_TAG = "salesforce/operation"
 
+CHANNEL_TAG = "salesforce/channel"
+"""On assets of changes: the channel without its prefix, since the value of a tag has no slash."""
+
+CHANNEL_PREFIX = "/data/"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaggedSync:
@@ -53,6 +58,15 @@ def asset_keys(context: dg.SensorEvaluationContext) -> dict[str, dg.AssetKey]:
     graph = repository.asset_graph
     found = ((read_tags(graph.get(key).tags), key) for key in graph.get_all_asset_keys())
     return {sync.name: key for sync, key in found if sync is not None}
+
+
+def streamed_objects(repository: dg.RepositoryDefinition | None) -> dict[str, str]:
+    """Object to channel of all changes that are declared; empty for a context without definitions."""
+    if repository is None:
+        return {}
+    graph = repository.asset_graph
+    tags = [graph.get(key).tags for key in sorted(graph.get_all_asset_keys())]
+    return {item[OBJECT_TAG]: CHANNEL_PREFIX + item[CHANNEL_TAG] for item in tags if CHANNEL_TAG in item}
 
 
 def read_tags(tags: Mapping[str, str]) -> TaggedSync | None:

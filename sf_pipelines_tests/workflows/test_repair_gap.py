@@ -13,10 +13,11 @@ from sf_pipelines_tests.workflows.test_merge_changes import clock as clock
 from sf_pipelines_tests.workflows.test_merge_changes import emulator as emulator
 from sf_pipelines_tests.workflows.test_merge_changes import scene as scene
 
+LOST = Gap(channel=CHANNEL, sobject="Account", cause=GapCause.GAP_EVENT, detail="lost")
+
 
 def open_gap(scene: ChangeScene, **known: Any) -> None:
-    values = {"channel": CHANNEL, "sobject": "Account", "cause": GapCause.GAP_EVENT, "detail": "lost"}
-    ChangeLedger(scene.engine).open_gap(Gap(**{**values, **known}))
+    ChangeLedger(scene.engine).open_gap(replace(LOST, **known))
 
 
 def test_records_of_a_gap_are_read_by_their_ids(scene: ChangeScene) -> None:
