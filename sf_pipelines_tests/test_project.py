@@ -99,6 +99,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "bulk_job_results",
         "failed_record_retries",
         "failure_notices",
+        "missed_nights",
         "quota_headroom",
         "rail_router",
         "run_failure_notices",
