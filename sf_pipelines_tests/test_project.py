@@ -109,6 +109,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "cdc_merges",
         "failed_record_retries",
         "failure_notices",
+        "missed_nights",
         "quota_headroom",
         "rail_router",
         "run_failure_notices",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -229,6 +229,19 @@ class ExtractBook:
             return [
                 Window(start=row.window_start, end=row.window_end) for row in connection.execute(statement)
             ]
+
+    def runs_begun_in(self, sync: str, day: date) -> int:
+        """Runs of a sync whose window begins on a UTC day, and that have not read it to its end."""
+        table = sync_run
+        start = datetime.combine(day, time.min, UTC)
+        statement = (
+            select(func.count())
+            .select_from(table)
+            .where(table.c.sync == sync, table.c.direction == "extract", table.c.state != "complete")
+            .where(table.c.window_start >= start, table.c.window_start < start + timedelta(days=1))
+        )
+        with transaction(self._engine) as connection:
+            return connection.execute(statement).scalar_one()
 
     @staticmethod
     def _set(connection: Connection, run_id: UUID, part: int, **values: Any) -> None:

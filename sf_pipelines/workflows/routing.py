@@ -30,6 +30,9 @@ HABIT_NIGHTS = 3
 
 RUNS_LOOKED_AT = 20
 
+RANGE_MARK = "..."
+"""Between the first and the last partition of a run that is for many, as Dagster writes ranges."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingWork:
@@ -111,8 +114,8 @@ def _missed(engine: Engine, sync: str, now: datetime) -> PendingWork | None:
     night, *nights_before = (
         f"{midnight - timedelta(days=days):%Y-%m-%d}" for days in range(1, HABIT_NIGHTS + 2)
     )
-    ran = {run.partition_key for run in recent_runs(engine, sync=sync, limit=RUNS_LOOKED_AT)}
-    if night in ran or ran.isdisjoint(nights_before):
+    ran = [run.partition_key for run in recent_runs(engine, sync=sync, limit=RUNS_LOOKED_AT)]
+    if _has_run(night, ran) or not any(_has_run(before, ran) for before in nights_before):
         return None
     with QuotaBook(engine, clock=lambda: now).desk() as desk:
         slice_ = last_slice(desk.connection, sync)
@@ -120,3 +123,9 @@ def _missed(engine: Engine, sync: str, now: datetime) -> PendingWork | None:
         return None
     why = f"The night of {night} was never tried."
     return PendingWork(slice=slice_, partition_key=night, attempt=1, not_before=None, why=why)
+
+
+def _has_run(night: str, partition_keys: Iterable[str | None]) -> bool:
+    """Whether a run was for the night, alone or in a range `first...last`; ISO dates sort as they follow."""
+    ranges = (key.partition(RANGE_MARK) for key in partition_keys if key is not None)
+    return any(first <= night <= (last or first) for first, _, last in ranges)

@@ -6,6 +6,7 @@ Annotations are evaluated here, not postponed: Dagster reads the resource of a s
 import dagster as dg
 
 from sf_pipelines.components.launch import RAIL_TAG
+from sf_pipelines.components.partitions import request_of
 from sf_pipelines.components.sync_tags import OBJECT_TAG, SYNC_TAG, asset_keys
 from sf_pipelines.defs.rail_policy.api_limits import API_LIMITS, evaluation
 from sf_pipelines.model.decision import Decision
@@ -74,10 +75,10 @@ def rail_router(context: dg.SensorEvaluationContext, pipelines: PipelinesResourc
 def _request(work: PendingWork, decision: Decision, keys: dict[str, dg.AssetKey]) -> dg.RunRequest:
     """The key carries the attempt: Dagster never starts the same key twice, even if its run failed."""
     sync, rail = work.slice.sync, decision.rail.value if decision.rail else "none"
-    return dg.RunRequest(
+    return request_of(
+        work.partition_key,
         run_key=f"{sync}:{work.partition_key}:attempt-{work.attempt}",
         asset_selection=[keys[sync]],
-        partition_key=work.partition_key,
         run_config={"ops": {f"salesforce_{sync}": {"config": {"routed_rail": rail}}}},
         tags={RAIL_TAG: rail, SYNC_TAG: sync, OBJECT_TAG: work.slice.sobject},
     )
