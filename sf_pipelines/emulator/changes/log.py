@@ -20,7 +20,8 @@ from sf_pipelines.emulator.changes.tables import LoggedTransaction
 from sf_pipelines.emulator.clock import Clock
 from sf_pipelines.emulator.temporal import to_epoch_ms
 
-_BEGINNING = 0
+BEGINNING = 0
+"""The place before everything."""
 _TRANSACTIONS_AT_ONCE = 200
 _ROWS_AT_ONCE = 10_000
 _CACHED_EVENTS = 40_000
@@ -49,7 +50,7 @@ class EventLog:
     def beginning(self) -> int:
         """The place before everything that is kept."""
         self.forget_old()
-        return _BEGINNING
+        return BEGINNING
 
     @property
     def end(self) -> int:
