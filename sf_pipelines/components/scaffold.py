@@ -42,6 +42,10 @@ attributes:
 $fields
   # Objects whose load comes first, such as parents:
   # after: [Account]
+  # Assets that fill the source, such as a dbt model:
+  # deps: [mart/account_usage]
+  # A usage sync, salesforce/usage/<name>: hourly without a schedule of its own, deferrable by default.
+  # usage: true
   # More rejected rows than the larger of both end red; by default none may be rejected.
   # tolerance: {rows: 0, share: 0.01}
   # Rows that the org last accepted as they are cost no call (upsert and update).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,15 +25,6 @@ def program(name: str, *arguments: str) -> list[str]:
 def dg_command(*arguments: str) -> list[str]:
     """The `dg` of this very environment."""
     return program("dg", *arguments)
-
-
-def run_to_end(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path) -> int:
-    """Run a command with its output in a file; the exit code."""
-    with log.open("ab") as output:
-        finished = subprocess.run(
-            command, env=dict(environment), cwd=folder, stdout=output, stderr=output, check=False
-        )
-    return finished.returncode
 
 
 def run_in_foreground(command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> int:

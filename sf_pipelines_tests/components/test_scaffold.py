@@ -13,7 +13,7 @@ from sf_pipelines.components.scaffold import LoadParams, block_of
 from sf_pipelines.model.rail import Operation
 from sf_pipelines.model.sync import FieldMapping, Source, SourceKind
 
-OFF = ("after", "tolerance", "only_changed", "schedule", "owners")
+OFF = ("after", "deps", "tolerance", "only_changed", "schedule", "owners")
 
 
 def scaffolded(params: dict[str, Any], folder: str = "contacts") -> tuple[str, SalesforceLoad]:
@@ -78,7 +78,7 @@ def test_every_commented_setting_can_be_switched_on() -> None:
             component = tree.load_component(folder)
 
     assert isinstance(component, SalesforceLoad)
-    assert component.after == ["Account"]
+    assert (component.after, component.deps) == (["Account"], ["mart/account_usage"])
     assert component.schedule is not None
     assert (component.schedule.cron, component.only_changed) == ("0 * * * *", True)
 
