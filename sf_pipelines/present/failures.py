@@ -23,9 +23,7 @@ _COUNT_COLUMNS = dg.TableSchema(
         dg.TableColumn("class", "string", description="kind of failure, says whether a retry is safe"),
         dg.TableColumn("rows", "int", description="records, exact"),
         dg.TableColumn("sent_again_at", "string", description="by itself; empty where a person has to act"),
-        dg.TableColumn("next_step", "string"),
         dg.TableColumn("sample_key", "string"),
-        dg.TableColumn("sample_message", "string"),
     ]
 )
 _RECORD_COLUMNS = dg.TableSchema(
@@ -46,6 +44,7 @@ def failures_metadata(failures: OpenFailures) -> dict[str, dg.MetadataValue]:
     """What the page of `ledger/failed_records` shows."""
     return {
         "next_step": dg.MetadataValue.md(next_step_text(failures)),
+        "next_steps": dg.MetadataValue.md(_next_steps(failures)),
         "open_by_code": dg.MetadataValue.table(
             [_count_record(item) for item in failures.counts[:TABLE_ROWS]], _COUNT_COLUMNS
         ),
@@ -57,6 +56,14 @@ def failures_metadata(failures: OpenFailures) -> dict[str, dg.MetadataValue]:
         "loads_red": dg.MetadataValue.int(len(failures.red)),
         "dagster/table_name": dg.MetadataValue.text("ledger.failed_record"),
     }
+
+
+def _next_steps(failures: OpenFailures) -> str:
+    """One sentence for each sync and code; in a table they would be columns too narrow to read."""
+    return "\n".join(
+        f"- {_plural(item.rows, 'row')} of {item.sync} with {item.code}: {mend(item.failure_class)}"
+        for item in failures.counts[:TABLE_ROWS]
+    )
 
 
 def no_load_left_failed(failures: OpenFailures, *, key: dg.AssetKey, name: str) -> dg.AssetCheckResult:
@@ -107,9 +114,7 @@ def _count_record(count: FailureCount) -> dg.TableRecord:
             "class": count.failure_class or "",
             "rows": count.rows,
             "sent_again_at": f"{count.waits_for:%Y-%m-%d %H:%M}Z" if count.waits_for else "",
-            "next_step": mend(count.failure_class),
             "sample_key": count.sample_key,
-            "sample_message": shortened(count.sample_message),
         }
     )
 

@@ -34,7 +34,7 @@ def load_metadata(
     counts = report.counts
     return {
         "verdict": dg.MetadataValue.text(report.verdict.text),
-        **_next_step(errors),
+        **_next_steps(errors),
         **_error_table(errors),
         **_failed_rows(report, errors),
         "decision": dg.MetadataValue.md(decision_card(report.decision)),
@@ -63,16 +63,19 @@ def figures(named: Mapping[str, int | float]) -> dict[str, dg.MetadataValue]:
 
 
 def next_step_of(errors: Sequence[ErrorCount]) -> str:
-    """What to do about the refused rows of a load, the largest code first; empty where there are none."""
-    if not errors:
-        return ""
-    first = max(errors, key=lambda error: error.rows)
-    rows = f"{first.rows:,} row" + ("" if first.rows == 1 else "s")
-    return f"Next: {rows} with {first.code}: {mend(first.failure_class)}."
+    """What to do about the refused rows of a load with the largest code; empty where there are none."""
+    return f"Next: {_mend_of(max(errors, key=lambda error: error.rows))}." if errors else ""
 
 
-def _next_step(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
-    return {"next_step": dg.MetadataValue.text(next_step_of(errors))} if errors else {}
+def _next_steps(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
+    """One sentence for each code; in a table they would be columns too narrow to read."""
+    steps = "\n".join(f"- {_mend_of(error)}" for error in errors[:ERROR_TABLE_ROWS])
+    return {"next_steps": dg.MetadataValue.md(steps)} if errors else {}
+
+
+def _mend_of(error: ErrorCount) -> str:
+    rows = f"{error.rows:,} row" + ("" if error.rows == 1 else "s")
+    return f"{rows} with {error.code}: {mend(error.failure_class)}"
 
 
 def shortened(text: str) -> str:
@@ -88,9 +91,8 @@ def _error_table(errors: Sequence[ErrorCount]) -> dict[str, dg.MetadataValue]:
             {
                 "code": error.code,
                 "rows": error.rows,
-                "next_step": mend(error.failure_class),
-                "sample_message": shortened(error.message_sample),
                 "sample_key": error.source_key_sample,
+                "sample_message": shortened(error.message_sample),
             }
         )
         for error in errors[:ERROR_TABLE_ROWS]
@@ -102,9 +104,8 @@ _ERROR_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("code", "string", description="Salesforce's error code"),
         dg.TableColumn("rows", "int", description="rows refused with it, exact"),
-        dg.TableColumn("next_step", "string", description="what to do about them"),
-        dg.TableColumn("sample_message", "string", description="the org's text for one of them"),
-        dg.TableColumn("sample_key", "string", description="source key of that row"),
+        dg.TableColumn("sample_key", "string", description="source key of one of them"),
+        dg.TableColumn("sample_message", "string", description="the org's text for that row"),
     ]
 )
 

@@ -82,8 +82,13 @@ def test_a_forced_rail_from_the_launchpad_is_honoured_and_its_reason_kept(
     materialize.locator("xpath=following::button[1]").click()
     page.get_by_role("menuitem", name="Open launchpad").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_placeholder("Partition").fill(today())
-    page.keyboard.press("Enter")
+    partition = dialog.get_by_placeholder("Partition")
+    partition.click()
+    partition.press_sequentially(today())
+    page.get_by_text(
+        today(), exact=True
+    ).last.click()  # the suggestion, which stands behind all else in the page
+    expect(partition).to_have_value(today())
     editor = dialog.locator(".CodeMirror").first
     editor.click()
     page.keyboard.press("Control+A")
@@ -101,7 +106,7 @@ def test_a_forced_rail_from_the_launchpad_is_honoured_and_its_reason_kept(
         assert dev.ended(runs[0]["runId"], seconds=SLOW_SECONDS) == "SUCCESS"
         return {tag["key"]: tag["value"] for tag in runs[0]["tags"]}
 
-    assert patiently(tags)["salesforce/forced_reason"] == REASON
+    assert patiently(tags, seconds=SLOW_SECONDS)["salesforce/forced_reason"] == REASON
 
 
 def test_a_red_partition_leads_to_its_rows_and_their_source(page: Page, dev: DevServer, shoot: Shoot) -> None:

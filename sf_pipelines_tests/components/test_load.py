@@ -77,7 +77,6 @@ def test_a_load_with_tolerated_rejects_is_green_and_warns(
     assert error.data == {
         "code": "REQUIRED_FIELD_MISSING",
         "rows": 1,
-        "next_step": "mend the values at the source; changed rows are sent again by themselves",
         "sample_message": "Required fields are missing: [Name]",
         "sample_key": "bad",
     }

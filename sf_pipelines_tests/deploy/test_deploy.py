@@ -64,7 +64,7 @@ def test_dagster_takes_the_instance_file_and_keeps_everything_in_postgres(
         "dagster/backfill",
     ]
     assert instance.run_monitoring_enabled
-    assert instance.run_retries_max_retries == 1
+    assert instance.run_retries_max_retries == read("dagster.yaml")["run_retries"]["max_retries"]
     assert instance.run_retries_retry_on_asset_or_op_failure is False
     assert instance.managed_python_loggers == ["sf_pipelines"]
 

@@ -47,8 +47,8 @@ def test_the_metadata_of_a_load() -> None:
     assert plain(metadata, without=("decision", "errors", "jobs", "see_failed_rows")) == {
         "failed_records": dg.AssetKey(["ledger", "failed_records"]),
         "verdict": "3 of 10 rows did not reach the org.",
-        "next_step": "Next: 2 rows with REQUIRED_FIELD_MISSING: mend the values at the source; changed rows "
-        "are sent again by themselves.",
+        "next_steps": f"- 2 rows with REQUIRED_FIELD_MISSING: {mend('data')}\n"
+        f"- 1 row with UNPROCESSED: {mend('org')}",
         "rail": "bulk",
         "rows_submitted": 10,
         "rows_succeeded": 7,
@@ -87,13 +87,12 @@ def test_error_codes_are_a_table_with_exact_counts_and_a_sample() -> None:
     assert [column.name for column in table.schema.columns] == [
         "code",
         "rows",
-        "next_step",
-        "sample_message",
         "sample_key",
+        "sample_message",
     ]
     assert [tuple(record.data.values()) for record in table.records] == [
-        ("REQUIRED_FIELD_MISSING", 2, mend("data"), "Name!", "a1"),
-        ("UNPROCESSED", 1, mend("org"), "Aborted.", "a9"),
+        ("REQUIRED_FIELD_MISSING", 2, "a1", "Name!"),
+        ("UNPROCESSED", 1, "a9", "Aborted."),
     ]
 
 
