@@ -80,7 +80,7 @@ def prepare_manifest(project: ModelsProject, database_url: Secret | None = None)
     Raises:
         DbtProjectError: dbt refuses the project, or the target cannot be written.
     """
-    wanted = _fingerprint(project.folder)
+    wanted = _fingerprint(project)
     if not _is_made_of(project, wanted):
         with _parsing_alone(project):
             if not _is_made_of(project, wanted):
@@ -141,19 +141,20 @@ def _sum_file(project: ModelsProject) -> Path:
     return project.target / "manifest.sum"
 
 
-def _fingerprint(folder: Path) -> str:
+def _fingerprint(project: ModelsProject) -> str:
     """Of every file that dbt reads, and of dbt itself."""
     digest = hashlib.sha256(version("dbt-core").encode())
-    for path in sorted(_source_files(folder)):
+    for path in sorted(_source_files(project.folder, written=project.target)):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder)}:{len(content)}:".encode() + content)
+        digest.update(f"{path.relative_to(project.folder)}:{len(content)}:".encode() + content)
     return digest.hexdigest()
 
 
-def _source_files(folder: Path) -> Iterator[Path]:
+def _source_files(folder: Path, *, written: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if path.is_dir() and path.name not in ("target", "logs", "dbt_packages"):
-            yield from _source_files(path)
+        if path.is_dir():
+            if path != written and path.name not in ("target", "logs", "dbt_packages"):
+                yield from _source_files(path, written=written)
         elif path.suffix in SOURCE_SUFFIXES:
             yield path
 

@@ -63,6 +63,17 @@ def test_the_manifest_is_made_once_and_again_when_a_model_changes(
     assert len(parses) == 2
 
 
+def test_what_dbt_writes_into_the_project_is_no_change_of_it(
+    project: ModelsProject, parses: list[list[str]]
+) -> None:
+    within = ModelsProject(folder=project.folder, target=project.folder / "out")
+    prepare_manifest(within)
+    (within.target / "compiled.sql").write_text("select 1")
+    prepare_manifest(within)
+
+    assert len(parses) == 1
+
+
 def test_of_several_processes_at_once_one_parses(project: ModelsProject, parses: list[list[str]]) -> None:
     with ThreadPoolExecutor(4) as pool:
         manifests = list(pool.map(lambda _: prepare_manifest(project), range(4)))
