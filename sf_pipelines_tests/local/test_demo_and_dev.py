@@ -88,7 +88,8 @@ def test_dev_serves_the_ui_materializes_a_load_and_leaves_nothing_running(server
 def _listening_at(family: Iterable[psutil.Process]) -> set[str]:
     """Addresses at which any of these processes can be reached."""
     sockets = (item for process in family for item in process.net_connections("tcp"))
-    addresses = {item.laddr.ip for item in sockets if item.status == psutil.CONN_LISTEN}
+    listening = (item.laddr.ip for item in sockets if item.status == psutil.CONN_LISTEN)
+    addresses = {address.removeprefix("::ffff:") for address in listening}
     assert addresses, "the UI listens"
     return addresses
 
