@@ -64,6 +64,23 @@ def demo(
     raise typer.Exit(0 if report.is_proven else 1)
 
 
+@app.command(epilog="Examples:  sf-pipelines demo-changes  |  sf-pipelines demo-changes --json")
+def demo_changes(as_json: JsonOption = False) -> None:
+    """Change an embedded org while its subscriber is killed, starved and loses its place; prove the result.
+
+    Starts from an empty sandbox each time (SF_PIPELINES_HOME, by default .sf_pipelines).
+    """
+    from sf_pipelines.local.change_demo import run_change_demo
+    from sf_pipelines.local.change_demo_tables import print_change_report
+
+    report = run_change_demo(tell=_teller())
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        print_change_report(report, Console())
+    raise typer.Exit(0 if report.is_proven else 1)
+
+
 @app.command(epilog="Example:  sf-pipelines dev --port 3000")
 def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI on loopback.")] = 3000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sf_pipelines.emulator.server import EmulatorError
+from sf_pipelines.local.change_demo import ChangeDemoError
 from sf_pipelines.local.failures_command import FailuresError
 from sf_pipelines.local.launcher import LauncherError
 from sf_pipelines.local.postgres import EmbeddedPostgresError
@@ -13,6 +14,7 @@ from sf_pipelines.resources import pipelines
 KNOWN_ERRORS: tuple[type[Exception], ...] = (
     *pipelines.KNOWN_ERRORS,
     SandboxError,
+    ChangeDemoError,
     LauncherError,
     EmbeddedPostgresError,
     EmulatorError,
