@@ -32,7 +32,7 @@ FIELDS = f"Id,{KEY},{COLUMNS.strip().removesuffix(',Description')}"
 ID_IN_RESULT = slice(1, 19)
 INDUSTRIES = ("Technology", "Retail", "Finance", "Healthcare")
 PIECE_ROWS = 2_000
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.25
 TABLE_WIDTH = 120
 
 

@@ -7,6 +7,7 @@ Belongs here: parsers of single non-null values, compiled once for each field. N
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -62,7 +63,7 @@ def number_column(field: FieldSchema, values: Sequence[Any]) -> list[Any] | None
     limit, factor, step = _decimal_form(field)
     if not (-limit < min(values) and max(values) < limit):
         return None
-    rounded = [value if value.is_integer() else _rounded(value, factor, step) for value in values]
+    rounded = _rounded_all(values, factor, step)
     return rounded if -limit < min(rounded) and max(rounded) < limit else None
 
 
@@ -193,6 +194,17 @@ def _decimal_form(field: FieldSchema) -> tuple[float, float, Decimal]:
     """What the absolute value must stay below, what shifts it to an integer, its smallest step."""
     scale = field.scale
     return 10.0 ** (field.precision - scale), 10.0**scale, Decimal(1).scaleb(-scale)
+
+
+def _rounded_all(numbers: Sequence[float], factor: float, step: Decimal) -> list[float]:
+    """`_rounded` of each that isn't an integer; at once where all are small and none is near a tie."""
+    raised = [number * factor + 0.5 for number in numbers]
+    below = list(map(math.floor, raised))
+    past_ties = list(map(operator.sub, raised, below))
+    is_decided = min(past_ties) > _NEAR_TIE and max(past_ties) < 1 - _NEAR_TIE
+    if is_decided and max(map(abs, raised)) < _SAFE_SHIFTED:
+        return [integer / factor for integer in below]
+    return [number if number.is_integer() else _rounded(number, factor, step) for number in numbers]
 
 
 def _rounded(number: float, factor: float, step: Decimal) -> float:
