@@ -22,6 +22,7 @@ from sf_pipelines.rails.stream_errors import (
     DeliveryAllocationError,
     ReplayIdRefusedError,
     StreamThrottledError,
+    StreamUnauthenticatedError,
 )
 from sf_pipelines.workflows.channel_session import ChannelSession
 from sf_pipelines.workflows.subscribe_tools import SubscriberFigures, SubscribeTools
@@ -34,6 +35,9 @@ LONGEST_WAIT_SECONDS = 30.0
 THROTTLED_WAIT_SECONDS = 60.0
 ALLOCATION_WAIT_SECONDS = 900.0
 """The rolling 24 hours give a little back all the time, so an hour's wait would be too long."""
+
+MOST_REFUSED_TOKENS = 5
+"""So many streams refused one after the other, each with a new token, are no matter of expiry."""
 
 Result = TypeVar("Result")
 
@@ -54,6 +58,7 @@ class Subscriber:
         self._channel = channel
         self._tools = tools
         self._failures = 0
+        self._refused_tokens = 0
         self._stands_by = False
         self.figures = SubscriberFigures(channel=channel)
 
@@ -88,7 +93,7 @@ class Subscriber:
         session = ChannelSession(self._channel, self._tools, self.figures, self._until_stored)
         session.take()
         retrying = Retrying(
-            retry=retry_if_exception(_may_open_again),
+            retry=retry_if_exception(lambda error: self._goes_on(error, session)),
             wait=lambda state: self._wait_seconds(state, session),
             sleep=self._tools.pause,
             stop=stop_when_event_set(self._tools.stop),
@@ -100,6 +105,12 @@ class Subscriber:
         except SalesforceError as error:
             if not (self._tools.stop.is_set() and _may_open_again(error)):
                 raise
+
+    def _goes_on(self, error: BaseException, session: ChannelSession) -> bool:
+        """Whether to open the next stream; new tokens that are all refused are for a person to look at."""
+        is_refused_again = isinstance(error, StreamUnauthenticatedError) and not session.has_heard
+        self._refused_tokens = self._refused_tokens + 1 if is_refused_again else 0
+        return _may_open_again(error) and self._refused_tokens < MOST_REFUSED_TOKENS
 
     def _wait_seconds(self, state: RetryCallState, session: ChannelSession) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -26,11 +26,12 @@ from sf_pipelines.ledger.change_verbs import ChangeLedger
 from sf_pipelines.model.gap import GapCause
 from sf_pipelines.rails.change_ports import StreamLimits
 from sf_pipelines.rails.pubsub import PubSub
-from sf_pipelines.rails.stream_errors import StreamRefusedError
+from sf_pipelines.rails.stream_errors import StreamRefusedError, StreamUnauthenticatedError
 from sf_pipelines.wire.pubsub_api_pb2 import ReplayPreset
 from sf_pipelines.workflows.subscribe import (
     ALLOCATION_WAIT_SECONDS,
     FIRST_WAIT_SECONDS,
+    MOST_REFUSED_TOKENS,
     THROTTLED_WAIT_SECONDS,
     subscribe,
 )
@@ -246,6 +247,17 @@ def test_a_revoked_token_is_renewed_and_the_stream_goes_on(scene: Scene, bus: Fa
 
     assert [item.token for item in bus.subscriptions] == ["token-1", "token-1", "token-2"]
     assert "token-" not in " ".join(scene.told)
+
+
+def test_tokens_that_are_all_refused_end_the_subscriber_with_the_reason(
+    scene: Scene, bus: FakePubSub
+) -> None:
+    bus.tokens = {"another org's"}
+    with scene.subscriber() as running:
+        running.thread.join(PATIENCE_SECONDS)
+
+    assert isinstance(running.error, StreamUnauthenticatedError)
+    assert len(bus.subscriptions) == MOST_REFUSED_TOKENS
 
 
 def test_a_refused_replay_id_opens_a_gap_and_the_restart_is_a_recorded_choice(
