@@ -22,7 +22,7 @@ class StreamState:
 
     Attributes:
         polls: queries that would keep the object as fresh as the stream does, over the time of the slice.
-        trouble: why the stream delivers nothing now, as a clause; None while it does.
+        trouble: why the stream cannot be relied on now; None while it can.
     """
 
     polls: int

@@ -28,7 +28,7 @@ def stream_in_trouble(trouble: str) -> Reason:
     """Why the change stream is not relied on now."""
     return Reason(
         code="stream_in_trouble",
-        text=f"The change stream delivers nothing now: {trouble.removesuffix('.')}.",
+        text=f"The change stream cannot be relied on: {trouble.removesuffix('.')}.",
         figures={"trouble": trouble},
     )
 

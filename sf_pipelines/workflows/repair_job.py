@@ -12,7 +12,7 @@ from sf_pipelines.ledger.extract_book import ExtractBook
 from sf_pipelines.model.decision import Decision
 from sf_pipelines.model.extract import Span
 from sf_pipelines.model.rail import Criticality, Direction, LatencyClass, Operation, Rail
-from sf_pipelines.model.slice import Slice
+from sf_pipelines.model.slice import Slice, StreamState
 from sf_pipelines.model.sync import ExtractSync
 from sf_pipelines.policy.windows import rows_of
 from sf_pipelines.workflows.decide import decide_to_send
@@ -77,6 +77,7 @@ class RepairJob:
             bytes_raw=rows * len(fields) * BYTES_PER_FIELD,
             latency_class=LatencyClass.NEAR_REAL_TIME,
             criticality=Criticality.NORMAL,
+            stream=StreamState(polls=1, trouble=self.gap.detail),
         )
         return decide_to_send(slice_, self.tools, self.run_id, partition_key=None)
 

@@ -22,6 +22,7 @@ def test_a_decision_becomes_plain_and_readable_json() -> None:
             "batches": 1,
             "bytes_raw": 300,
             "seconds": 12.5,
+            "events": 0,
         }
     }
     assert made["because"][0] == {

@@ -66,7 +66,7 @@ def test_a_forced_stream_that_is_in_trouble_waits_for_it() -> None:
     decision = decide(work, headroom(**FULL), History(), DEFAULT_THRESHOLDS, NOW, forced=Rail.CDC)
 
     assert decision.action is Action.DEFER
-    assert decision.because[0].text == "The change stream delivers nothing now: its allocation is spent."
+    assert decision.because[0].text == "The change stream cannot be relied on: its allocation is spent."
 
 
 def test_a_window_of_the_past_never_goes_by_the_stream() -> None:
