@@ -1,4 +1,4 @@
-"""The whole of change events as a user sees it: real processes, an embedded org, Dagster, and an equal end."""
+"""The whole of change events as a user sees it: real processes, an embedded org, Dagster, an equal end."""
 
 from __future__ import annotations
 
