@@ -55,7 +55,15 @@ MERGE_VALUES = (
 )
 """Values one over the other, the last one on top."""
 
-FOLD = f"""
+
+def fold(client: str) -> str:
+    """`pg_temp.folded`: the newest state of each record; earlier ones than one with all values are void.
+
+    Args:
+        client: the name under which our own loads write, as `changeOrigin` repeats it [D RESTG].
+    """
+    is_ours = f"origin_of.client = {literal(client)}"
+    return f"""
 CREATE TEMPORARY TABLE folded ON COMMIT DROP AS
 WITH ranked AS (
     SELECT *, row_number() OVER (PARTITION BY record_id ORDER BY commit_timestamp, id) AS rank
@@ -67,13 +75,17 @@ WITH ranked AS (
 SELECT record_id,
     bool_or(base IS NOT NULL) AS is_whole,
     bool_or(has_diff) AS has_diff,
-    (array_agg(change_type ORDER BY rank DESC))[1] AS last_type,
+    coalesce((array_agg(change_type ORDER BY rank DESC) FILTER (WHERE change_type <> 'UPDATE'))[1], 'UPDATE')
+        = 'DELETE' AS is_deleted,
     (array_agg(change_origin ORDER BY rank DESC))[1] AS origin,
     max(commit_timestamp) AS changed_at,
+    max(commit_timestamp) FILTER (WHERE NOT {is_ours}) AS others_changed_at,
     coalesce(pg_temp.merged(v ORDER BY rank) FILTER (WHERE rank >= coalesce(base, 0)), '{{}}') AS v
-FROM based GROUP BY record_id
+FROM based CROSS JOIN LATERAL (
+    SELECT coalesce(substring(change_origin FROM ';client=([^;]*)'), '') AS client
+) AS origin_of
+GROUP BY record_id
 """
-"""`pg_temp.folded`: the newest state of each record; what an event with all values follows counts no more."""
 
 
 def count_rows(sobject: str) -> str:
@@ -81,8 +93,8 @@ def count_rows(sobject: str) -> str:
     is_known = f"EXISTS (SELECT FROM {quoted_table(sobject)} AS t WHERE t.{quoted(KEY)} = s.record_id)"
     return (
         f"SELECT count(*) FILTER (WHERE is_whole AND NOT {is_known}), "
-        f"count(*) FILTER (WHERE last_type = 'DELETE' AND {is_known}), "
-        f"coalesce(array_agg(record_id) FILTER (WHERE NOT is_whole AND last_type <> 'DELETE' "
+        f"count(*) FILTER (WHERE is_deleted AND {is_known}), "
+        f"coalesce(array_agg(record_id) FILTER (WHERE NOT is_whole AND NOT is_deleted "
         f"AND NOT {is_known}), '{{}}'), "
         "coalesce(array_agg(record_id) FILTER (WHERE has_diff), '{}') FROM pg_temp.folded AS s"
     )
@@ -97,14 +109,17 @@ def merge(sobject: str, leaves: Sequence[EventLeaf], present: Mapping[str, str])
     updates = _values(leaves, present, has_row=True)
     inserts = _values(leaves, present, has_row=False)
     assignments = ", ".join(f"{quoted(name)} = {value}" for name, value in updates.items() if name != KEY)
-    own = "_changed_at = s.changed_at, _change_origin = s.origin, _extracted_at = now()"
+    own = (
+        "_changed_at = s.changed_at, _change_origin = s.origin, _extracted_at = now(), "
+        "_others_changed_at = greatest(t._others_changed_at, s.others_changed_at)"
+    )
     columns = ", ".join(map(quoted, inserts))
     return (
         f"MERGE INTO {quoted_table(sobject)} AS t USING pg_temp.folded AS s ON t.{quoted(KEY)} = s.record_id "
         f"WHEN MATCHED THEN UPDATE SET {assignments}, {own} "
         f"WHEN NOT MATCHED AND s.is_whole THEN "
-        f"INSERT ({columns}, _changed_at, _change_origin, _extracted_at) "
-        f"VALUES ({', '.join(inserts.values())}, s.changed_at, s.origin, now())"
+        f"INSERT ({columns}, _changed_at, _change_origin, _others_changed_at, _extracted_at) "
+        f"VALUES ({', '.join(inserts.values())}, s.changed_at, s.origin, s.others_changed_at, now())"
     )
 
 
@@ -142,7 +157,7 @@ def _version(has_row: bool) -> str:
 
 def _is_deleted(has_row: bool) -> str:
     before = f"t.{quoted(IS_DELETED)}" if has_row else "false"
-    return f"CASE WHEN s.last_type = 'DELETE' THEN true WHEN s.is_whole THEN false ELSE {before} END"
+    return f"CASE WHEN s.is_deleted THEN true WHEN s.is_whole THEN false ELSE {before} END"
 
 
 def add_column(sobject: str, name: str, kind: str) -> list[str]:

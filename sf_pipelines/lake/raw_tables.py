@@ -24,9 +24,15 @@ MERGE_WORK_MEM = "256MB"
 """Memory for one sort or hash of a merge, on the server, whose default of 4 MB means files on disk."""
 
 CHANGED_AT, CHANGE_ORIGIN = "_changed_at", "_change_origin"
-BOOKKEEPING = {CHANGED_AT: "timestamp with time zone", CHANGE_ORIGIN: "text"}
+OTHERS_CHANGED_AT = "_others_changed_at"
+BOOKKEEPING = {
+    CHANGED_AT: "timestamp with time zone",
+    CHANGE_ORIGIN: "text",
+    OTHERS_CHANGED_AT: "timestamp with time zone",
+}
 """Columns of ours: as of when a row is known by change events or a repair, null where an extract wrote it;
-and who made the newest change that an event told of."""
+who made the newest change that an event told of; and when somebody else than our own loads made one, by which
+a load that sends rows back tells them from its own echo."""
 
 # spelled as information_schema spells them, so that the two can be compared
 _COLUMN_TYPES = (

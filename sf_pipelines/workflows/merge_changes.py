@@ -31,6 +31,7 @@ from sf_pipelines.ledger.verbs import utc_now
 from sf_pipelines.model.change import EventLeaf
 from sf_pipelines.model.gap import Gap, GapCause
 from sf_pipelines.rails.event_leaves import read_leaves
+from sf_pipelines.rails.wire import CLIENT_NAME
 
 BATCH_EVENTS = 20_000
 """Events of one transaction: some seconds of work, and memory of the database only."""
@@ -109,7 +110,7 @@ def merge_batch(
     run_sql(connection, "ANALYZE pg_temp.due_change")
     run_sql(connection, change_merge.explode(sobject))
     run_sql(connection, change_merge.MERGE_VALUES)
-    run_sql(connection, change_merge.FOLD)
+    run_sql(connection, change_merge.fold(CLIENT_NAME))
     run_sql(connection, "ANALYZE pg_temp.folded")
     inserted, deleted, unknown, with_diff = run_sql(connection, change_merge.count_rows(sobject)).one()
     written = run_sql(connection, change_merge.merge(sobject, leaves, present)).rowcount
