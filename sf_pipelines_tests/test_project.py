@@ -69,9 +69,11 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "mart/rail_decisions",
         "product/daily_usage",
         "salesforce/account/extract",
+        "salesforce/account/id_audit",
         "salesforce/account/load",
         "salesforce/api_limits",
         "salesforce/opportunity/extract",
+        "salesforce/opportunity/id_audit",
         "salesforce/opportunity/load",
         "salesforce/usage/account_usage",
     ]
@@ -79,11 +81,13 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "ledger/failed_records:no_load_left_failed",
         "salesforce/account/extract:every_row_accounted_for",
         "salesforce/account/extract:source_and_org_agree",
+        "salesforce/account/id_audit:source_and_org_agree",
         "salesforce/account/load:every_row_accounted_for",
         "salesforce/account/load:rejects_within_tolerance",
         "salesforce/api_limits:within_quota_budget",
         "salesforce/opportunity/extract:every_row_accounted_for",
         "salesforce/opportunity/extract:source_and_org_agree",
+        "salesforce/opportunity/id_audit:source_and_org_agree",
         "salesforce/opportunity/load:every_row_accounted_for",
         "salesforce/opportunity/load:rejects_within_tolerance",
         "salesforce/usage/account_usage:every_row_accounted_for",
@@ -93,6 +97,7 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "build_models_schedule",
         "nightly_extract_schedule",
         "nightly_load_schedule",
+        "weekly_id_audit_schedule",
         "usage_hourly_schedule",
     ]
     assert sorted(sensor.name for sensor in repository.sensor_defs) == [

@@ -65,7 +65,7 @@ def merge_into_raw(
     _check_schema(table, schema)
     rows = PostgresRows(schema, batches)
     try:
-        with _connected(database_url, f"{table} could not be merged and is as it was") as cursor:
+        with connected(database_url, f"{table} could not be merged and is as it was") as cursor:
             return _merge(cursor, sobject, rows)
     except WarehouseError:
         # a failure of the batches comes back from the driver as its own error, without its sentence
@@ -84,15 +84,15 @@ def warehouse_count(database_url: str, sobject: str, window: Window | None) -> i
     statement = f"SELECT count(*) FROM {table}"
     if window is not None:
         version = raw_tables.quoted(raw_tables.VERSION)
-        statement += f" WHERE {version} >= {_moment(window.start)} AND {version} < {_moment(window.end)}"
-    with _connected(database_url, f"{raw_tables.table_name(sobject)} cannot be counted") as cursor:
-        if _one(cursor, f"SELECT to_regclass({raw_tables.literal(table)}) IS NOT NULL"):
-            return _one(cursor, statement)
+        statement += f" WHERE {version} >= {moment(window.start)} AND {version} < {moment(window.end)}"
+    with connected(database_url, f"{raw_tables.table_name(sobject)} cannot be counted") as cursor:
+        if one(cursor, f"SELECT to_regclass({raw_tables.literal(table)}) IS NOT NULL"):
+            return one(cursor, statement)
         return 0
 
 
 @contextmanager
-def _connected(database_url: str, failed: str) -> Generator[Cursor]:
+def connected(database_url: str, failed: str) -> Generator[Cursor]:
     """One transaction; committed at the end of the block, rolled back on an error."""
     try:
         with adbc.connect(_libpq_url(database_url)) as connection, connection.cursor() as cursor:
@@ -116,7 +116,7 @@ def _merge(cursor: Cursor, sobject: str, rows: PostgresRows) -> MergeResult:
     cursor.execute(raw_tables.grant_memory())
     cursor.execute(raw_tables.merge(sobject, types))
     merged = cursor.rowcount
-    inserted = _one(cursor, raw_tables.count_inserted(sobject))
+    inserted = one(cursor, raw_tables.count_inserted(sobject))
     if inserted is None:
         raise WarehouseError(
             f"{raw_tables.table_name(sobject)} was not merged, since the server does not count rows: set its "
@@ -133,7 +133,7 @@ def _merge(cursor: Cursor, sobject: str, rows: PostgresRows) -> MergeResult:
 
 def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
     # asked first, since the statement needs a right on the database even where the schema exists
-    if not _one(cursor, raw_tables.count_schema()):
+    if not one(cursor, raw_tables.count_schema()):
         _one_at_a_time(cursor, raw_tables.SCHEMA)
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {raw_tables.SCHEMA}")
     _one_at_a_time(cursor, raw_tables.table_name(sobject))
@@ -153,7 +153,7 @@ def _shape_table(cursor: Cursor, sobject: str, types: dict[str, str]) -> None:
 
 def _one_at_a_time(cursor: Cursor, name: str) -> None:
     """Until the transaction ends: CREATE ... IF NOT EXISTS of one name by two sessions can collide."""
-    _one(cursor, f"SELECT pg_advisory_xact_lock(hashtext({raw_tables.literal(name)})) IS NULL")
+    one(cursor, f"SELECT pg_advisory_xact_lock(hashtext({raw_tables.literal(name)})) IS NULL")
 
 
 def _check_schema(table: str, schema: pa.Schema) -> None:
@@ -162,14 +162,16 @@ def _check_schema(table: str, schema: pa.Schema) -> None:
             raise WarehouseError(f"{table} is merged by {name}, which the rows lack: extract that field too.")
 
 
-def _one(cursor: Cursor, statement: str) -> Any:
+def one(cursor: Cursor, statement: str) -> Any:
+    """The only value of a query's only row."""
     cursor.execute(statement)
     row = cursor.fetchone()
     assert row is not None
     return row[0]
 
 
-def _moment(when: datetime) -> str:
+def moment(when: datetime) -> str:
+    """A moment as an SQL literal."""
     return f"{raw_tables.literal(when.astimezone(UTC).isoformat())}::timestamptz"
 
 
