@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+from sf_pipelines.components.id_audit import AGREE, id_audit_asset
 from sf_pipelines.components.launch import LaunchConfig, next_start_of
 from sf_pipelines.components.partitions import NIGHTS, day_of, partitions_text, window_of
 from sf_pipelines.components.sync_tags import sync_tags
@@ -19,7 +20,6 @@ from sf_pipelines.workflows.errors import ReadError
 from sf_pipelines.workflows.extract import ExtractReport, ExtractRequest, run_extract
 
 EVERY_ROW = "every_row_accounted_for"
-AGREE = "source_and_org_agree"
 
 DAYS_A_RUN = 31
 """Days of a backfill that one run reads: their windows are sized by rows, so quiet days cost nothing, and a
@@ -52,9 +52,10 @@ class SalesforceExtract(dg.Component, dg.Model, dg.Resolvable):
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """One asset with its check."""
+        """The extract with its checks, and the audit of its Ids."""
         del context
-        return dg.Definitions(assets=[_asset(self.to_sync(), self)])
+        sync = self.to_sync()
+        return dg.Definitions(assets=[_asset(sync, self), id_audit_asset(sync, extract_key(sync.sobject))])
 
 
 def extract_key(sobject: str) -> dg.AssetKey:

@@ -52,12 +52,17 @@ def sync_tags(sync: LoadSync | ExtractSync) -> dict[str, str]:
 
 def asset_keys(context: dg.SensorEvaluationContext) -> dict[str, dg.AssetKey]:
     """The asset of each declared sync, by the sync's name; empty for a context without definitions."""
+    return {sync.name: key for sync, key in declared_syncs(context)}
+
+
+def declared_syncs(context: dg.SensorEvaluationContext) -> list[tuple[TaggedSync, dg.AssetKey]]:
+    """Every declared sync with its asset; none for a context without definitions."""
     repository = context.repository_def
     if repository is None:
-        return {}
+        return []
     graph = repository.asset_graph
     found = ((read_tags(graph.get(key).tags), key) for key in graph.get_all_asset_keys())
-    return {sync.name: key for sync, key in found if sync is not None}
+    return [(sync, key) for sync, key in found if sync is not None]
 
 
 def streamed_objects(repository: dg.RepositoryDefinition | None) -> dict[str, str]:

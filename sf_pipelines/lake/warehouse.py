@@ -84,7 +84,7 @@ def warehouse_count(database_url: str, sobject: str, window: Window | None) -> i
     statement = f"SELECT count(*) FROM {table}"
     if window is not None:
         version = raw_tables.quoted(raw_tables.VERSION)
-        statement += f" WHERE {version} >= {_moment(window.start)} AND {version} < {_moment(window.end)}"
+        statement += f" WHERE {version} >= {moment(window.start)} AND {version} < {moment(window.end)}"
     with connected(database_url, f"{raw_tables.table_name(sobject)} cannot be counted") as cursor:
         if one_value(cursor, f"SELECT to_regclass({raw_tables.literal(table)}) IS NOT NULL"):
             return one_value(cursor, statement)
@@ -187,7 +187,8 @@ def one_value(cursor: Cursor, statement: str) -> Any:
     return row[0]
 
 
-def _moment(when: datetime) -> str:
+def moment(when: datetime) -> str:
+    """A moment as an SQL literal."""
     return f"{raw_tables.literal(when.astimezone(UTC).isoformat())}::timestamptz"
 
 

@@ -1,4 +1,4 @@
-"""Whether org and warehouse hold the same rows: every Id with its SystemModstamp, both ways."""
+"""Whether org and warehouse hold the same live rows: every Id with its SystemModstamp, both ways."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from sf_pipelines.lake.raw_tables import quoted_table, table_name
 from sf_pipelines.workflows.errors import WorkflowError
 from sf_pipelines.workflows.soql import api_name
 from sf_pipelines.workflows.tools import Tools
+
+_HAS_DELETED = text(
+    "SELECT count(*) FROM information_schema.columns "
+    "WHERE table_schema = 'raw' AND table_name = :table AND column_name = 'IsDeleted'"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,5 +74,7 @@ def _warehouse_rows(sobject: str, tools: Tools) -> dict[str, datetime]:
     with tools.engine.connect() as connection:
         if connection.execute(text("SELECT to_regclass(:name)"), {"name": table}).scalar() is None:
             raise WorkflowError(f"{table_name(sobject)} does not exist: extract {sobject} first.")
-        rows = connection.execute(text(f'SELECT "Id", "SystemModstamp" FROM {table}'))
+        has_deleted = connection.execute(_HAS_DELETED, {"table": sobject.lower()}).scalar()
+        live = ' WHERE "IsDeleted" IS NOT TRUE' if has_deleted else ""
+        rows = connection.execute(text(f'SELECT "Id", "SystemModstamp" FROM {table}{live}'))
         return {row[0]: row[1] for row in rows}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from sf_pipelines.components.partitions import request_of
-from sf_pipelines.components.sync_tags import OBJECT_TAG, SYNC_TAG, TaggedSync, read_tags
+from sf_pipelines.components.sync_tags import OBJECT_TAG, SYNC_TAG, TaggedSync, declared_syncs
 from sf_pipelines.model.rail import Direction
 from sf_pipelines.resources.pipelines import PipelinesResource
 from sf_pipelines.workflows.catch_up import MissedNights, look_for_missed_nights
@@ -26,7 +26,8 @@ EVERY_SECONDS = 900
 )
 def missed_nights(context: dg.SensorEvaluationContext, pipelines: PipelinesResource) -> dg.SensorResult:
     """A run for each sync that lacks nights; the ledger alone is asked, no metered call is made."""
-    syncs = _extracts(context)
+    declared = declared_syncs(context)
+    syncs = {sync.name: (sync, key) for sync, key in declared if sync.direction is Direction.EXTRACT}
     with pipelines.open_ledger() as engine:
         found = look_for_missed_nights(engine, syncs, datetime.now(UTC))
     for sentence in found.waiting:
@@ -35,16 +36,6 @@ def missed_nights(context: dg.SensorEvaluationContext, pipelines: PipelinesResou
     if requests:
         return dg.SensorResult(run_requests=requests)
     return dg.SensorResult(skip_reason=" ".join(found.waiting) or "No extract lacks a night.")
-
-
-def _extracts(context: dg.SensorEvaluationContext) -> dict[str, tuple[TaggedSync, dg.AssetKey]]:
-    """Every extract by its name."""
-    repository = context.repository_def
-    if repository is None:
-        return {}
-    graph = repository.asset_graph
-    found = ((read_tags(graph.get(key).tags), key) for key in graph.get_all_asset_keys())
-    return {sync.name: (sync, key) for sync, key in found if sync and sync.direction is Direction.EXTRACT}
 
 
 def _request(nights: MissedNights, sync: TaggedSync, key: dg.AssetKey) -> dg.RunRequest:

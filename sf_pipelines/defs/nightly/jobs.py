@@ -1,4 +1,4 @@
-"""The two nightly jobs, their schedules, and what all definitions share."""
+"""The nightly jobs and the weekly one, their schedules, and what all definitions share."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ nightly_extract = dg.define_asset_job(
     description="Every extract of a night.",
 )
 
+weekly_id_audit = dg.define_asset_job(
+    "weekly_id_audit",
+    selection=dg.AssetSelection.groups("audit"),
+    description="Every Id of every extracted object compared with the warehouse, for rows deleted for good.",
+)
+
 
 def _day_before(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The day that has just ended; the partition of the running day would be read half."""
@@ -44,12 +50,18 @@ def nightly_extract_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReq
     return _day_before(context)
 
 
+@dg.schedule(job=weekly_id_audit, cron_schedule="0 5 * * 0", execution_timezone="UTC")
+def weekly_id_audit_schedule() -> dg.RunRequest:
+    """On Sundays at 05:00 UTC: one Bulk job for each object."""
+    return dg.RunRequest()
+
+
 @dg.definitions
 def nightly() -> dg.Definitions:
     """Jobs and schedules, the resource of every asset, and an executor that starts a step in milliseconds."""
     return dg.Definitions(
-        jobs=[nightly_load, nightly_extract],
-        schedules=[nightly_load_schedule, nightly_extract_schedule],
+        jobs=[nightly_load, nightly_extract, weekly_id_audit],
+        schedules=[nightly_load_schedule, nightly_extract_schedule, weekly_id_audit_schedule],
         resources={"pipelines": PipelinesResource()},
         executor=dg.in_process_executor,
     )
