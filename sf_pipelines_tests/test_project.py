@@ -105,7 +105,6 @@ def test_assets_checks_jobs_and_schedules_keep_their_names() -> None:
         "build_models_schedule",
         "nightly_extract_schedule",
         "nightly_load_schedule",
-        "weekly_id_audit_schedule",
         "usage_hourly_schedule",
         "weekly_id_audit_schedule",
     ]
