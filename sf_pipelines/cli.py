@@ -155,12 +155,17 @@ def emulator(
 
 @app.command(
     epilog="Examples:  sf-pipelines subscribe  |  "
+    "sf-pipelines subscribe --merge Account --merge Opportunity  |  "
     "sf-pipelines subscribe --channel /data/AccountChangeEvent --channel /data/Invoice__ChangeEvent --json",
 )
 def subscribe(
     channel: Annotated[
         list[str] | None,
         typer.Option(help="A channel to read, several times for several; by default SF_PIPELINES_CHANNELS."),
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(help="An object to merge into raw.<object> as changes come; else Dagster merges."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -170,7 +175,7 @@ def subscribe(
     """
     from sf_pipelines.local.subscribe_command import run_subscribe
 
-    _answer(*run_subscribe(channel or (), tell=_teller()), as_json=as_json)
+    _answer(*run_subscribe(channel or (), merge or (), tell=_teller()), as_json=as_json)
 
 
 @app.command(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from threading import Event, Thread
 from typing import Any
@@ -15,19 +16,24 @@ from rich.table import Table
 from sf_pipelines.config.settings import load_settings
 from sf_pipelines.ledger.change_verbs import ChangeLedger
 from sf_pipelines.local.processes import stopped_by_signals
+from sf_pipelines.model.change import sobject_of_channel
 from sf_pipelines.rails.client import connect_changes
 from sf_pipelines.resources.pipelines import open_ledger
+from sf_pipelines.workflows.merge_service import merge_as_stored
 from sf_pipelines.workflows.subscribe import Subscriber
 from sf_pipelines.workflows.subscribe_tools import SubscriberFigures, SubscribeTools
 
 LOOK_SECONDS = 0.5
 
 
-def run_subscribe(channels: Sequence[str], *, tell: Callable[[str], None]) -> tuple[dict[str, Any], Table]:
+def run_subscribe(
+    channels: Sequence[str], merged: Sequence[str] = (), *, tell: Callable[[str], None]
+) -> tuple[dict[str, Any], Table]:
     """Subscribe until SIGINT or SIGTERM, or until one channel cannot go on; what was stored, twice.
 
     Args:
         channels: those of the settings where none is given.
+        merged: objects whose events are merged into the warehouse as they come.
 
     Raises:
         SettingsError, LedgerError: nothing was begun.
@@ -50,7 +56,9 @@ def run_subscribe(channels: Sequence[str], *, tell: Callable[[str], None]) -> tu
             stop=stop,
             tell=tell,
         )
-        figures = subscribe_all(channels or settings.changes.channels, tools)
+        read = channels or settings.changes.channels
+        with _merging({name: _channel_of(name, read) for name in merged}, tools):
+            figures = subscribe_all(read, tools)
     return {"channels": [asdict(item) for item in figures]}, _table(figures)
 
 
@@ -71,6 +79,41 @@ def subscribe_all(channels: Sequence[str], tools: SubscribeTools) -> list[Subscr
     if errors:
         raise errors[0]
     return [subscriber.figures for subscriber in subscribers]
+
+
+@contextmanager
+def _merging(channels: Mapping[str, str], tools: SubscribeTools) -> Generator[None]:
+    """Merge in a thread of its own until the end of the block, which an error of it ends.
+
+    Raises:
+        Exception: the error of the merge.
+    """
+    errors: list[Exception] = []
+
+    def merge() -> None:
+        try:
+            merge_as_stored(tools.engine, channels, tools.stop, tell=tools.tell)
+        except Exception as error:  # noqa: BLE001 - raised again by the main thread
+            errors.append(error)
+            tools.stop.set()
+
+    thread = Thread(target=merge, daemon=True)
+    if channels:
+        thread.start()
+    try:
+        yield
+    finally:
+        tools.stop.set()
+        if channels:
+            thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _channel_of(sobject: str, channels: Sequence[str]) -> str:
+    """The channel of the object alone, or else one that carries several."""
+    by_object = {sobject_of_channel(channel): channel for channel in reversed(channels)}
+    return by_object.get(sobject) or by_object.get(None) or channels[0]
 
 
 def _run(subscriber: Subscriber, stop: Event, errors: list[Exception]) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import Any
 
@@ -40,6 +41,7 @@ STALL_TEXT = "x" * 4_000
 STEADY_SECONDS = 30
 STEADY_EVENTS_PER_SECOND = 500
 STEADY_WRITES_PER_SECOND = 10
+STEADY_ROWS = STEADY_EVENTS_PER_SECOND // STEADY_WRITES_PER_SECOND
 TARGET_EVENTS_PER_SECOND = 5_000
 TARGET_LAG_SECONDS = 2.0
 MEMORY_LIMIT_MB = 64.0
@@ -63,6 +65,17 @@ class Scene:
         with self.engine.connect() as connection:
             return connection.execute(text("SELECT count(*) FROM ledger.change_event")).scalar_one()
 
+    def pending(self) -> bool:
+        """Whether stored events wait to be merged."""
+        statement = "SELECT EXISTS (SELECT FROM ledger.change_event WHERE applied_at IS NULL)"
+        with self.engine.connect() as connection:
+            return connection.execute(text(statement)).scalar_one()
+
+    def in_warehouse(self) -> int:
+        """Rows of raw.account."""
+        with self.engine.connect() as connection:
+            return connection.execute(text("SELECT count(*) FROM raw.account")).scalar_one()
+
     def wait_for(self, events: int) -> None:
         """Until so many are stored."""
         while self.stored() < events:
@@ -76,6 +89,7 @@ def main() -> None:
         _catch_up(scene, console)
         _stall(scene, console)
         _steady(scene, console)
+        _to_warehouse(scene, console)
 
 
 def _catch_up(scene: Scene, console: Console) -> None:
@@ -120,13 +134,10 @@ def _stall(scene: Scene, console: Console) -> None:
 
 
 def _steady(scene: Scene, console: Console) -> None:
-    before, rows = scene.stored(), STEADY_EVENTS_PER_SECOND // STEADY_WRITES_PER_SECOND
+    before = scene.stored()
     with _subscriber(scene):
         started = perf_counter()
-        for number in range(STEADY_SECONDS * STEADY_WRITES_PER_SECOND):
-            records = [{"Name": f"Steady {number}-{row}"} for row in range(rows)]
-            scene.client.rest.write("Account", Operation.INSERT, records)
-            sleep(max(0.0, started + (number + 1) / STEADY_WRITES_PER_SECOND - perf_counter()))
+        _write_steadily(scene.client)
         seconds = perf_counter() - started
         scene.wait_for(before + STEADY_SECONDS * STEADY_EVENTS_PER_SECOND)
     with scene.engine.connect() as connection:
@@ -137,6 +148,54 @@ def _steady(scene: Scene, console: Console) -> None:
         f"ledger p50 {half:.3f} s, p99 {most:.3f} s, {word} {TARGET_LAG_SECONDS:.0f} s, worst {worst:.3f} s",
         highlight=False,
     )
+
+
+def _to_warehouse(scene: Scene, console: Console) -> None:
+    """From the answer of a write until its rows are seen in raw.account, looked at every LOOK_SECONDS."""
+    with _subscriber(scene, "--merge", "Account"):
+        while scene.pending():
+            sleep(LOOK_SECONDS)
+        before, seen, is_over = scene.in_warehouse(), list[tuple[float, int]](), Event()
+        watcher = Thread(target=_watch, args=(scene, seen, is_over))
+        watcher.start()
+        written = _write_steadily(scene.client)
+        while scene.in_warehouse() < before + len(written) * STEADY_ROWS:
+            sleep(LOOK_SECONDS)
+        is_over.set()
+        watcher.join()
+    goals = [before + (number + 1) * STEADY_ROWS for number in range(len(written))]
+    lags = sorted(
+        next(at for at, rows in seen if rows >= goal) - told
+        for goal, told in zip(goals, written, strict=True)
+    )
+    most = lags[int(len(lags) * 0.99)]
+    word = "within" if most <= TARGET_LAG_SECONDS else "BEYOND"
+    console.print(
+        f"merged by the service: from commit to raw.account p50 {lags[len(lags) // 2]:.2f} s, "
+        f"p99 {most:.2f} s, {word} {TARGET_LAG_SECONDS:.0f} s, worst {lags[-1]:.2f} s",
+        highlight=False,
+    )
+
+
+def _watch(scene: Scene, seen: list[tuple[float, int]], is_over: Event) -> None:
+    while True:
+        is_last = is_over.is_set()
+        rows = scene.in_warehouse()
+        seen.append((perf_counter(), rows))
+        if is_last:
+            return
+        sleep(LOOK_SECONDS)
+
+
+def _write_steadily(client: SalesforceClient) -> list[float]:
+    """STEADY_EVENTS_PER_SECOND for STEADY_SECONDS; when each write was answered."""
+    started, answered = perf_counter(), list[float]()
+    for number in range(STEADY_SECONDS * STEADY_WRITES_PER_SECOND):
+        records = [{"Name": f"Steady {number}-{row}"} for row in range(STEADY_ROWS)]
+        client.rest.write("Account", Operation.INSERT, records)
+        answered.append(perf_counter())
+        sleep(max(0.0, started + (number + 1) / STEADY_WRITES_PER_SECOND - perf_counter()))
+    return answered
 
 
 _LAG = """
@@ -177,9 +236,9 @@ def _scene() -> Generator[Scene]:
 
 
 @contextmanager
-def _subscriber(scene: Scene) -> Generator[psutil.Process]:
+def _subscriber(scene: Scene, *options: str) -> Generator[psutil.Process]:
     """A subscriber that holds the channel already."""
-    command = [str(Path(sys.executable).with_name("sf-pipelines")), "subscribe", "--json"]
+    command = [str(Path(sys.executable).with_name("sf-pipelines")), "subscribe", "--json", *options]
     before = _holder(scene.engine)
     with subprocess.Popen(
         command, env=scene.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
