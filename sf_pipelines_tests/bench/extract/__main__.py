@@ -117,7 +117,7 @@ def _table(figures: Mapping[str, Figures]) -> Table:
     return table
 
 
-_HEADERS = ("Wall s", "of it org's query", "Client s", "CPU s", "Peak RSS MB", "API calls",
+_HEADERS = ("Wall s", "of it the org's query", "Client s", "CPU s", "Peak RSS MB", "API calls",
             "Client : floor", "CPU : floor")  # fmt: skip
 
 
