@@ -26,7 +26,7 @@ from sf_pipelines_tests.bench.extract.query import FIELDS
 def main() -> None:
     """Extract once."""
     watch = Stopwatch()
-    read_parts.merge_into_raw = _left_out(read_parts.merge_into_raw, watch)
+    read_parts._merge = _left_out(read_parts._merge, watch)
     now = datetime.now(UTC)
     window = Window(start=now - timedelta(days=2), end=now + timedelta(days=1))
     sync = ExtractSync(name="bench_extract", sobject="Account", fields=FIELDS)
